@@ -1,0 +1,112 @@
+"""Parameters, gradients, scores and masks: flat mappings from a name to an array.
+
+In: named arrays. Out: named arrays, and integers counted from them.
+Specification: docs/spec/arrays.md.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refprune.errors import InvalidInput
+
+Array = NDArray[Any]
+Mask = NDArray[np.bool_]
+
+Params = Mapping[str, Array]
+"""Name -> values, e.g. `{"conv1.weight": (out, in, kh, kw), "conv1.bias": (out,)}`. Never changed in place."""
+Grads = Mapping[str, Array]
+"""Name -> d loss / d parameter; the keys, shapes and dtypes of the parameters."""
+Scores = Mapping[str, Array]
+"""Name -> importance, higher is kept. The order of the mapping is part of every tie rule (SEL-04)."""
+Masks = Mapping[str, Mask]
+"""Name -> bool, True = kept. A parameter without an entry is dense."""
+
+
+def apply_masks(params: Params, masks: Masks) -> dict[str, Array]:
+    """Return new parameters in which every removed entry is +0.0.
+
+    `masked = where(mask, w, 0)`: a product would leave -0.0 and turn a removed inf into nan.
+    Values are not inspected; dtypes are kept; arrays without a mask are copied.
+
+    Raises:
+        InvalidInput: a mask of an unknown name, a wrong shape, or a dtype other than bool.
+    """
+    check_masks(masks, params)
+    return {name: masked(array, masks.get(name)) for name, array in params.items()}
+
+
+def masked(array: Array, mask: Mask | None) -> Array:
+    """Return a copy of `array`, +0.0 where `mask` is False (all kept when there is no mask)."""
+    if mask is None:
+        return array.copy()
+    return np.where(mask, array, array.dtype.type(0))  # ARR-01
+
+
+def check_masks(masks: Masks, arrays: Mapping[str, Array]) -> None:
+    """Refuse masks that do not fit `arrays` by key, shape or dtype."""
+    for name, mask in masks.items():  # ARR-02
+        if name not in arrays:
+            raise InvalidInput("masks", f"a mask for {name!r}", f"one of {sorted(arrays)}")
+        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
+            kind = mask.dtype if isinstance(mask, np.ndarray) else type(mask).__name__
+            raise InvalidInput(f"mask of {name!r}", kind, "a NumPy array of bool, True = kept")
+        if mask.shape != arrays[name].shape:
+            raise InvalidInput(f"mask of {name!r}", f"shape {mask.shape}", f"shape {arrays[name].shape}")
+
+
+def check_float_arrays(what: str, arrays: Mapping[str, Array]) -> None:
+    """Refuse anything but NumPy arrays of a real floating-point dtype."""
+    for name, array in arrays.items():  # ARR-03
+        if not isinstance(array, np.ndarray):
+            raise InvalidInput(f"{what} {name!r}", type(array).__name__, "a NumPy array")
+        if not np.issubdtype(array.dtype, np.floating):
+            raise InvalidInput(f"{what} {name!r}", f"dtype {array.dtype}", "a floating-point dtype")
+
+
+def combine_masks(first: Masks, second: Masks) -> dict[str, Mask]:
+    """Return the masks that keep what both keep (elementwise AND; a missing key is dense)."""
+    names = [*first, *(name for name in second if name not in first)]
+    check_masks({name: second[name] for name in names if name in first and name in second}, first)
+    return {name: _both(first.get(name), second.get(name)) for name in names}  # ARR-04
+
+
+def _both(first: Mask | None, second: Mask | None) -> Mask:
+    kept = [mask for mask in (first, second) if mask is not None]
+    both: Mask = np.logical_and.reduce(kept)
+    return both
+
+
+def count_kept(masks: Masks, arrays: Mapping[str, Array]) -> tuple[int, int]:
+    """Return (kept, all) entries of `arrays` under `masks`, as exact Python integers."""
+    check_masks(masks, arrays)
+    total = sum(array.size for array in arrays.values())
+    removed = sum(mask.size - int(np.count_nonzero(mask)) for mask in masks.values())
+    return total - removed, total  # ARR-05
+
+
+def sparsity(masks: Masks, arrays: Mapping[str, Array]) -> float:
+    """Return removed / all of the entries of `arrays`, counted from the masks and never from zeros.
+
+    Raises:
+        InvalidInput: there is no entry, so the fraction has no meaning.
+    """
+    kept, total = count_kept(masks, arrays)
+    if total == 0:
+        raise InvalidInput("sparsity", "no entries", "at least one entry")
+    return (total - kept) / total  # ARR-05
+
+
+def weights(params: Params) -> dict[str, Array]:
+    """Return the arrays that are ranked by default: every `*.weight`, first and last layer included.
+
+    Biases and normalisation parameters are never ranked.
+    """
+    return {name: array for name, array in params.items() if is_weight(name)}  # ARR-06
+
+
+def is_weight(name: str) -> bool:
+    """Say whether the parameter `name` is the weight of a dense or convolution layer."""
+    return name.endswith(".weight")

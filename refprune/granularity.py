@@ -1,0 +1,271 @@
+"""Granularity: which entries stand or fall together.
+
+In: signed contributions of entries. Out: one score for each thing that is selected, and back again from
+its mask to the masks of the arrays. A granularity is a record of pure functions; groups are plain data.
+Specification: docs/spec/granularity.md.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refprune.arrays import Array, Mask, Masks, Params, Scores, check_float_arrays, check_masks, is_weight
+from refprune.errors import InvalidInput, check_integer
+
+Contributions = Mapping[str, Array]
+"""Name -> signed evidence for every entry; a score is a reduction of it."""
+Labels = NDArray[np.intp]
+Reducer = Callable[[Array, Labels, int], Array]
+"""(contributions as float64 (entries,), the unit of each entry (entries,), units) -> scores (units,)."""
+
+
+class Granularity(NamedTuple):
+    """How entries become the things that are selected, and back."""
+
+    reduce: Callable[[Contributions], dict[str, Array]]
+    """Contributions of entries -> scores of units."""
+    expand: Callable[[Masks, Params], dict[str, Mask]]
+    """Masks of units -> masks of the arrays."""
+    collapse: Callable[[Masks, Params], dict[str, Mask]]
+    """Masks of the arrays -> masks of units; refuses a unit that is half removed."""
+    min_kept: int
+    """How many each tensor of units keeps whatever is asked."""
+
+
+# ---- Reducers: many entries -> one score ----------------------------------------------------------
+
+
+def l1(contributions: Array, units: Labels, count: int) -> Array:
+    """Return `sum |c|` [Li2017]."""
+    return np.bincount(units, np.abs(contributions), count)  # GRA-02
+
+
+def l2(contributions: Array, units: Labels, count: int) -> Array:
+    """Return `sqrt(sum c^2)`."""
+    return np.sqrt(np.bincount(units, contributions**2, count))  # GRA-03
+
+
+def mean(contributions: Array, units: Labels, count: int) -> Array:
+    """Return `sum |c| / entries`."""
+    return l1(contributions, units, count) / np.bincount(units, minlength=count)  # GRA-04
+
+
+def maximum(contributions: Array, units: Labels, count: int) -> Array:
+    """Return `max |c|`."""
+    scores = np.zeros(count)
+    np.maximum.at(scores, units, np.abs(contributions))  # GRA-05
+    return scores
+
+
+def sum_then_square(contributions: Array, units: Labels, count: int) -> Array:
+    """Return `(sum c)^2`: contributions of opposite sign cancel [Molchanov2019]."""
+    return np.bincount(units, contributions, count) ** 2  # GRA-06
+
+
+REDUCERS: Mapping[str, Reducer] = {
+    "l1": l1,
+    "l2": l2,
+    "mean": mean,
+    "max": maximum,
+    "sum_then_square": sum_then_square,
+}
+"""What the command line and an adapter call each reducer."""
+
+
+# ---- Element: every entry by itself ---------------------------------------------------------------
+
+
+def element() -> Granularity:
+    """Return the granularity of single entries; the score of an entry is `|c|`, in the dtype of c."""
+    return Granularity(_absolute, _as_given, _as_given, min_kept=0)
+
+
+def _absolute(contributions: Contributions) -> dict[str, Array]:
+    check_float_arrays("contributions", contributions)
+    return {name: np.abs(array) for name, array in contributions.items()}  # GRA-01
+
+
+def _as_given(masks: Masks, params: Params) -> dict[str, Mask]:
+    check_masks(masks, params)
+    return dict(masks)
+
+
+# ---- Block: a tile of the (out, everything else) matrix --------------------------------------------
+
+
+def block(rows: int | None, columns: int | None, reducer: Reducer = l1) -> Granularity:
+    """Return the granularity of tiles of the matrix (shape[0], product of the rest); None = all of them.
+
+    Tiles start at index 0; those at the far edges are cropped. `block(1, None)` is a row,
+    `block(1, kh * kw)` a kernel. Tile masks have the shape of the grid of tiles.
+
+    Raises:
+        InvalidInput: a side that is not a positive integer.
+    """
+    for what, side in (("rows", rows), ("columns", columns)):
+        if side is not None:
+            check_integer(f"block {what}", side, least=1)
+
+    def reduce(contributions: Contributions) -> dict[str, Array]:
+        check_float_arrays("contributions", contributions)
+        return {name: _reduce_tiles(array, rows, columns, reducer) for name, array in contributions.items()}
+
+    def expand(masks: Masks, params: Params) -> dict[str, Mask]:
+        labels = {name: tile_labels(params[name].shape, rows, columns) for name in masks}
+        check_masks(masks, {name: np.empty(grid) for name, (_, grid) in labels.items()})
+        return {name: mask.ravel()[labels[name][0]].reshape(params[name].shape) for name, mask in masks.items()}
+
+    def collapse(masks: Masks, params: Params) -> dict[str, Mask]:
+        check_masks(masks, params)
+        return {name: _collapse_tiles(name, mask, rows, columns) for name, mask in masks.items()}
+
+    return Granularity(reduce, expand, collapse, min_kept=0)
+
+
+def tile_labels(shape: tuple[int, ...], rows: int | None, columns: int | None) -> tuple[Labels, tuple[int, int]]:
+    """Return the tile of every entry (flat, C order) and the shape of the grid of tiles."""
+    if not shape:
+        raise InvalidInput("block", "an array of shape ()", "at least one axis")
+    height, width = shape[0], int(np.prod(shape[1:]))
+    tile_rows = np.arange(height) // (rows or max(height, 1))  # GRA-07
+    tile_columns = np.arange(width) // (columns or max(width, 1))
+    grid = tuple(int(tiles[-1]) + 1 if tiles.size else 0 for tiles in (tile_rows, tile_columns))
+    return (tile_rows[:, None] * grid[1] + tile_columns).ravel(), (grid[0], grid[1])
+
+
+def _reduce_tiles(array: Array, rows: int | None, columns: int | None, reducer: Reducer) -> Array:
+    labels, grid = tile_labels(array.shape, rows, columns)
+    return reducer(np.ravel(array).astype(np.float64), labels, grid[0] * grid[1]).reshape(grid)
+
+
+def _collapse_tiles(name: str, mask: Mask, rows: int | None, columns: int | None) -> Mask:
+    labels, grid = tile_labels(mask.shape, rows, columns)
+    return _uniform(name, np.ravel(mask), labels, grid[0] * grid[1]).reshape(grid)
+
+
+def _uniform(name: str, mask: Mask, labels: Labels, count: int) -> Mask:
+    """Return the mask of the units, refusing one that is removed in part."""
+    kept = np.bincount(labels, mask, count)
+    if ((kept > 0) & (kept < np.bincount(labels, minlength=count))).any():
+        raise InvalidInput(f"mask of {name!r}", "a unit removed in part", "units kept or removed as a whole")
+    whole: Mask = kept > 0
+    return whole
+
+
+# ---- Unit: coupled slices of several arrays -------------------------------------------------------
+
+
+class Slice(NamedTuple):
+    """Where the units of a group are in one array: unit i owns [i * span, (i + 1) * span) along `axis`."""
+
+    array: str
+    axis: int
+    span: int = 1
+
+
+class Group(NamedTuple):
+    """`size` coupled units: what makes each one, and what reads it."""
+
+    name: str
+    size: int
+    producers: tuple[Slice, ...]
+    """Rows of weights and biases: masked with the unit, and removed with it."""
+    consumers: tuple[Slice, ...]
+    """Columns of the weights behind: never masked, removed with the unit."""
+
+
+def unit(groups: Iterable[Group], reducer: Reducer = l1, min_kept: int = 1) -> Granularity:
+    """Return the granularity of coupled units; scores and unit masks are (size,) by group name.
+
+    The score of a unit is the reduction over the WEIGHTS that make it (biases are never ranked).
+    Contributions that are already one for each unit, keyed by the producing weight, are only squared
+    or made absolute by the reducer.
+    """
+    groups = tuple(groups)
+
+    def reduce(contributions: Contributions) -> dict[str, Array]:
+        check_float_arrays("contributions", contributions)
+        return {group.name: _reduce_group(group, contributions, reducer) for group in groups}
+
+    def expand(masks: Masks, params: Params) -> dict[str, Mask]:
+        check_masks(masks, {group.name: np.empty(group.size) for group in groups})
+        kept = [(masks[group.name], part) for group in groups if group.name in masks for part in group.producers]
+        return {part.array: spread(mask, part, params[part.array].shape) for mask, part in kept}  # GRA-09
+
+    def collapse(masks: Masks, params: Params) -> dict[str, Mask]:
+        check_masks(masks, params)
+        return {group.name: _collapse_group(group, masks) for group in groups}
+
+    return Granularity(reduce, expand, collapse, min_kept)
+
+
+def unit_labels(part: Slice, shape: tuple[int, ...]) -> Labels:
+    """Return the unit of every entry (flat, C order) of an array of this shape."""
+    along = np.arange(shape[part.axis]) // part.span
+    others = [length if axis == part.axis else 1 for axis, length in enumerate(shape)]
+    return np.broadcast_to(along.reshape(others), shape).ravel()
+
+
+def spread(mask: Mask, part: Slice, shape: tuple[int, ...]) -> Mask:
+    """Return the mask of one array from the mask (size,) of its units."""
+    return mask[unit_labels(part, shape)].reshape(shape)  # GRA-09
+
+
+def _reduce_group(group: Group, contributions: Contributions, reducer: Reducer) -> Array:
+    ranked = [part for part in group.producers if is_weight(part.array)]
+    values = [np.ravel(contributions[part.array]).astype(np.float64) for part in ranked]
+    labels = [unit_labels(part, contributions[part.array].shape) for part in ranked]
+    return reducer(np.concatenate(values), np.concatenate(labels), group.size)  # GRA-08
+
+
+def _collapse_group(group: Group, masks: Masks) -> Mask:
+    parts = [part for part in group.producers if part.array in masks]
+    if not parts:
+        return np.ones(group.size, np.bool_)
+    values = np.concatenate([np.ravel(masks[part.array]) for part in parts])
+    labels = np.concatenate([unit_labels(part, masks[part.array].shape) for part in parts])
+    return _uniform(group.name, values, labels, group.size)
+
+
+# ---- n of m: at most `keep` of every `of` ---------------------------------------------------------
+
+
+def n_of_m(scores: Scores, keep: int, of: int, within: Masks | None = None, axis: int = 1) -> dict[str, Mask]:
+    """Return the masks that KEEP the `keep` best of every `of` consecutive entries along `axis`.
+
+    Runs restart at each row; a run keeps min(alive, keep), a tail of r keeps min(alive, ceil(keep r / of)).
+    Ties keep the first. There is no sparsity and no count; a run with fewer alive is no error.
+
+    Raises:
+        InvalidInput: not 1 <= keep <= of, an array without that axis, a NaN score of an alive entry.
+    """
+    check_integer("keep", keep, least=1)
+    check_integer("of", of, least=keep)
+    check_float_arrays("scores", scores)
+    check_masks(within or {}, scores)
+    return {name: _n_of_m(name, array, keep, of, (within or {}).get(name), axis) for name, array in scores.items()}
+
+
+def _n_of_m(name: str, scores: Array, keep: int, of: int, alive: Mask | None, axis: int) -> Mask:
+    if not 0 <= axis < scores.ndim:
+        raise InvalidInput(f"scores {name!r}", f"shape {scores.shape}", f"an axis {axis}")
+    alive = np.ones(scores.shape, np.bool_) if alive is None else alive
+    if np.isnan(scores[alive]).any():
+        raise InvalidInput(f"scores {name!r}", "NaN at an alive entry", "numbers, finite or infinite")
+    runs, live = np.moveaxis(scores, axis, -1), np.moveaxis(alive, axis, -1)
+    kept = [
+        _keep_in_run(runs[..., start : start + of], live[..., start : start + of], keep, of)
+        for start in range(0, runs.shape[-1], of)
+    ]
+    return np.moveaxis(np.concatenate([live[..., :0], *kept], axis=-1), -1, axis)
+
+
+def _keep_in_run(scores: Array, alive: Mask, keep: int, of: int) -> Mask:
+    """Return what runs (..., r) keep: the order of SEL-04 within each run."""
+    quota = -(-keep * scores.shape[-1] // of)  # ceil(keep * r / of)  # GRA-11
+    order = np.lexsort((-scores, ~alive), axis=-1)  # stable: position ascending
+    rank = np.argsort(order, axis=-1, kind="stable")
+    kept: Mask = (rank < quota) & alive  # GRA-10
+    return kept

@@ -1,0 +1,40 @@
+"""Initial weights, drawn from a Generator.
+
+Specification: docs/spec/initialisation.md.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from refprune.arrays import Array
+from refprune.network import Shape
+
+Initialiser = Callable[[np.random.Generator, Shape], Array]
+"""Draws a weight of the given shape, float64."""
+
+
+def he_normal(rng: np.random.Generator, shape: Shape) -> Array:
+    """Draw from N(0, 2 / fan_in), fan_in = entries that feed one output [He2015]."""
+    return rng.normal(0.0, np.sqrt(2.0 / np.prod(shape[1:])), shape)  # INI-01
+
+
+def glorot_uniform(rng: np.random.Generator, shape: Shape) -> Array:
+    """Draw from U(-a, a), a = sqrt(6 / (fan_in + fan_out)), fans times the kernel's area [Glorot2010]."""
+    area = np.prod(shape[2:])
+    limit = np.sqrt(6.0 / ((shape[0] + shape[1]) * area))
+    return rng.uniform(-limit, limit, shape)  # INI-02
+
+
+def initialise(
+    shapes: Mapping[str, Shape],
+    rng: np.random.Generator,
+    draw: Initialiser = he_normal,
+    dtype: DTypeLike = np.float32,
+) -> dict[str, Array]:
+    """Return parameters of these shapes: weights drawn in the mapping's order, biases zero."""
+    return {
+        name: (draw(rng, shape) if len(shape) > 1 else np.zeros(shape)).astype(dtype)
+        for name, shape in shapes.items()
+    }  # INI-03

@@ -1,0 +1,1 @@
+"""What people do WITH the reference. May import the core; the core never imports it."""

@@ -1,0 +1,178 @@
+"""The command line: `refprune run`."""
+
+import argparse
+import multiprocessing
+import os
+import queue
+import re
+import signal
+import sys
+import time
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import refprune
+from refprune.architectures import ARCHITECTURES
+from refprune.criteria import CRITERIA
+from refprune.errors import InvalidInput
+from refprune.lab.experiment import SCOPES, Settings, run_seed
+from refprune.lab.results import THREAD_VARIABLES, environment, over_seeds, table, write_atomically
+from refprune.schedules import CURVES
+
+DEFAULT_RUNS = (
+    Settings(network="lenet-300-100", granularity="element", sparsity=0.9),
+    Settings(network="cnn-8x8", granularity="unit", sparsity=0.5, epochs=20, retrain_epochs=6),
+)
+"""What `refprune run` runs when no network is named."""
+FAILURE, USAGE, INTERRUPTED = 1, 2, 130
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0 done, 1 failed, 2 usage, 130 interrupted."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help()
+        return USAGE
+    try:
+        return _run(options)
+    except InvalidInput as error:
+        print(f"refprune: {error}", file=sys.stderr)
+        return USAGE
+    except OSError as error:
+        print(f"refprune: {error}", file=sys.stderr)
+        return FAILURE
+    except KeyboardInterrupt:
+        print("refprune: interrupted; nothing was written", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="refprune", description="The reference implementation of pruning.")
+    parser.add_argument("--version", action="version", version=f"refprune {refprune.__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    run = commands.add_parser(
+        "run",
+        help="train, prune, retrain and compact networks on real images",
+        description="Without options: lenet-300-100 by element to 0.9 and cnn-8x8 by unit to 0.5, five seeds.",
+    )
+    run.add_argument("--network", choices=sorted(ARCHITECTURES), help="one network (default: the two above)")
+    run.add_argument("--data", choices=("digits", "mnist"), help="mnist is read from $REFPRUNE_DATA/mnist")
+    run.add_argument("--criterion", choices=sorted(CRITERIA), help="default magnitude")
+    run.add_argument("--granularity", type=_granularity, help="element, unit, or a block such as 4x4")
+    run.add_argument("--scope", choices=sorted(SCOPES), help="who competes with whom (default local)")
+    run.add_argument("--schedule", choices=("one-shot", *sorted(CURVES)), help="sparsity by round")
+    run.add_argument("--sparsity", type=_fraction, help="fraction removed, in [0, 1]")
+    run.add_argument("--rounds", type=_positive, help="turns of prune and retrain")
+    run.add_argument("--seeds", type=_positive, default=5, help="how many seeds, from 0 (default 5)")
+    run.add_argument("--dtype", choices=("float32", "float64"), help="default float32")
+    run.add_argument("--out", type=Path, default=Path(), help="folder for results.json (default: this one)")
+    run.add_argument("--quiet", action="store_true", help="print the table only")
+    return parser
+
+
+def _granularity(text: str) -> str:
+    if text not in ("element", "unit") and not re.fullmatch(r"[1-9]\d*x[1-9]\d*", text):
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected element, unit, or ROWSxCOLUMNS such as 4x4")
+    return text
+
+
+def _fraction(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a fraction in [0, 1]")
+    return value
+
+
+def _positive(text: str) -> int:
+    if not re.fullmatch(r"[1-9]\d*", text):
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected an integer >= 1")
+    return int(text)
+
+
+def _run(options: argparse.Namespace) -> int:
+    began = time.perf_counter()
+    runs = _settings(options)
+    results = _run_all(runs, options.seeds, quiet=options.quiet)
+    networks = {run.network: over_seeds(figures) for run, figures in zip(runs, results, strict=True)}
+    path = options.out if options.out.suffix == ".json" else options.out / "results.json"
+    document = {
+        "format": "refprune-results",
+        "version": 0,
+        "seeds": list(range(options.seeds)),
+        "networks": networks,
+        "settings": {run.network: asdict(run) for run in runs},
+        "environment": environment(),
+        "seconds": time.perf_counter() - began,
+    }
+    write_atomically(path, document)
+    print(table(networks))
+    print(f"{options.seeds} seeds, {document['seconds']:.1f} s; written to {path}")
+    return 0
+
+
+def _settings(options: argparse.Namespace) -> list[Settings]:
+    """Return what is run: the defaults, or one of them, with the options that were given."""
+    names = {field.name for field in fields(Settings)}
+    given: dict[str, Any] = {
+        key: value for key, value in vars(options).items() if key in names and value is not None
+    }
+    if given.get("schedule") == "one-shot":
+        if given.setdefault("rounds", 1) != 1:
+            raise InvalidInput("--rounds", given["rounds"], "1 with --schedule one-shot")
+        given["schedule"] = "linear"
+    chosen = [run for run in DEFAULT_RUNS if run.network == options.network] if options.network else DEFAULT_RUNS
+    return [Settings(**asdict(run) | given) for run in chosen or DEFAULT_RUNS[:1]]
+
+
+def _run_all(runs: list[Settings], seeds: int, *, quiet: bool) -> list[list[dict[str, Any]]]:
+    """Run every seed of every network in processes side by side, one BLAS thread each."""
+    jobs = [(settings, seed) for settings in runs for seed in range(seeds)]
+    for name in THREAD_VARIABLES:
+        os.environ[name] = "1"  # read by the workers' BLAS when they import NumPy
+    context = multiprocessing.get_context("spawn")
+    lines = context.Queue()
+    workers = min(len(jobs), os.cpu_count() or 1)
+    with context.Pool(workers, _begin_worker, (lines,)) as pool:
+        pending = [pool.apply_async(_work, job) for job in jobs]
+        while not all(job.ready() for job in pending):
+            _print_next(lines, quiet=quiet)
+        while not lines.empty():
+            _print_next(lines, quiet=quiet)
+        done = [job.get() for job in pending]
+    return [done[index : index + seeds] for index in range(0, len(done), seeds)]
+
+
+def _print_next(lines: Any, *, quiet: bool) -> None:
+    try:
+        line = lines.get(timeout=0.1)
+    except queue.Empty:
+        return
+    if not quiet:
+        print(line, flush=True)
+
+
+_lines: Any = None  # the worker's end of the queue: a process has no other place to keep it
+
+
+def _begin_worker(lines: Any) -> None:
+    global _lines  # noqa: PLW0603  see above
+    _lines = lines
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+
+
+def _work(settings: Settings, seed: int) -> dict[str, Any]:
+    folder = os.environ.get("REFPRUNE_DATA")
+
+    def report(line: str) -> None:
+        _lines.put(f"{settings.network:<14} seed {seed}: {line}")
+
+    return run_seed(settings, seed, report, Path(folder) if folder else None)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

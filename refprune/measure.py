@@ -1,0 +1,102 @@
+"""Measure: what a network predicts, and exact counts of what it costs.
+
+In: network, parameters, masks, data. Out: fractions, and Python integers that are exact.
+Specification: docs/spec/measure.md.
+"""
+
+from math import inf
+from typing import NamedTuple
+
+import numpy as np
+
+from refprune import ops
+from refprune.arrays import Array, Masks, Params, count_kept, weights
+from refprune.backprop import forward
+from refprune.network import Network, infer_shapes, layers
+
+
+def accuracy(network: Network, params: Params, x: Array, labels: Array) -> float:
+    """Return the fraction of examples whose largest logit is their label's; ties go to the lowest class."""
+    return float((forward(network, params, x).argmax(axis=1) == labels).mean())  # MEA-01
+
+
+def loss(network: Network, params: Params, x: Array, labels: Array) -> float:
+    """Return the mean cross-entropy over all examples."""
+    return ops.softmax_cross_entropy(forward(network, params, x).T, labels)[0]  # MEA-02
+
+
+class Counts(NamedTuple):
+    """Exact counts. `prunable` are the weights; `parameters` all of it, biases included."""
+
+    parameters: int
+    parameters_kept: int
+    prunable: int
+    prunable_kept: int
+    macs: int
+    macs_nonzero: int
+    bytes_dense: int
+    bytes_bitmask: int
+    bytes_csr: int
+
+    @property
+    def sparsity_prunable(self) -> float:
+        """Return removed / all of the weights."""
+        return (self.prunable - self.prunable_kept) / self.prunable  # MEA-03
+
+    @property
+    def sparsity_all(self) -> float:
+        """Return removed / all of all parameters."""
+        return (self.parameters - self.parameters_kept) / self.parameters  # MEA-03
+
+    @property
+    def compression_ratio(self) -> float:
+        """Return prunable / kept; infinite when none is kept."""
+        return self.prunable / self.prunable_kept if self.prunable_kept else inf  # MEA-04
+
+
+def count(network: Network, params: Params, masks: Masks | None = None) -> Counts:
+    """Return what the network costs: with masks, kept entries; MACs of one example; bytes on disk.
+
+    Raises:
+        InvalidInput: parameters or masks that do not fit.
+    """
+    masks = masks or {}
+    positions = output_positions(network, params)
+    kept, total = count_kept(masks, params)
+    ranked = weights(params)
+    ranked_masks = {name: mask for name, mask in masks.items() if name in ranked}
+    prunable_kept, prunable = count_kept(ranked_masks, ranked)
+    kept_by_name = {name: _kept(array, masks, name) for name, array in params.items()}
+    return Counts(
+        parameters=total,
+        parameters_kept=kept,
+        prunable=prunable,
+        prunable_kept=prunable_kept,
+        macs=sum(ranked[name].size * positions[name] for name in ranked),  # MEA-05
+        macs_nonzero=sum(kept_by_name[name] * positions[name] for name in ranked),  # MEA-06
+        bytes_dense=sum(array.nbytes for array in params.values()),
+        bytes_bitmask=sum(bitmask_bytes(array, kept_by_name[name]) for name, array in params.items()),
+        bytes_csr=sum(csr_bytes(array, kept_by_name[name]) for name, array in params.items()),
+    )
+
+
+def output_positions(network: Network, params: Params) -> dict[str, int]:
+    """Return weight name -> at how many positions it is applied: 1 for dense, OH * OW for a convolution."""
+    shapes = infer_shapes(network, params)
+    return {f"{node.name}.weight": int(np.prod(shapes[node.name][1:])) for node in layers(network)}
+
+
+def bitmask_bytes(array: Array, kept: int) -> int:
+    """Return ceil(n / 8) + kept * itemsize."""
+    return -(-array.size // 8) + kept * array.itemsize  # MEA-07
+
+
+def csr_bytes(array: Array, kept: int) -> int:
+    """Return kept * (itemsize + 4) + 4 * (rows + 1), rows = shape[0], indices of 32 bits."""
+    return kept * (array.itemsize + 4) + 4 * (array.shape[0] + 1)  # MEA-08
+
+
+def _kept(array: Array, masks: Masks, name: str) -> int:
+    mask = masks.get(name)
+    kept: int = array.size if mask is None else int(np.count_nonzero(mask))
+    return kept

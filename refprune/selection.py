@@ -1,0 +1,175 @@
+"""Selection: scores -> masks. How many go, who goes first, what a tie means, who competes with whom.
+
+In: named scores (higher is kept), a sparsity, what is still alive. Out: named bool masks, True = kept.
+Knows nothing of networks: every decision here can be compared with any library on given scores.
+Specification: docs/spec/selection.md.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from refprune.arrays import Array, Mask, Masks, Scores, check_float_arrays, check_masks
+from refprune.errors import InvalidInput, check_fraction, check_integer, is_integer
+
+Sparsity = float | int
+"""A float is the fraction of the pool removed afterwards; an int is the number of entries removed afterwards."""
+Pools = Mapping[str, tuple[str, ...]]
+"""Pool -> names of the tensors that compete in it."""
+Scope = Callable[[Iterable[str]], Pools]
+"""Names -> pools."""
+
+
+class Selection(NamedTuple):
+    """Masks, and for each pool how many of the entries it was asked to remove it could not."""
+
+    masks: dict[str, Mask]
+    short: dict[str, int]
+
+
+def local(names: Iterable[str]) -> Pools:
+    """Return one pool for each tensor."""
+    return {name: (name,) for name in names}  # SEL-08
+
+
+def global_(names: Iterable[str]) -> Pools:
+    """Return one pool of all tensors, in the order given."""
+    return {"global": tuple(names)}  # SEL-09
+
+
+def select(
+    scores: Scores,
+    sparsity: Sparsity | Mapping[str, Sparsity],
+    scope: Scope = local,
+    within: Masks | None = None,
+    min_kept: int = 0,
+) -> Selection:
+    """Return the masks that remove exactly the stated part of every pool.
+
+    Args:
+        scores: floating-point arrays of any shape; those of removed entries are ignored.
+        sparsity: of every pool, or pool -> sparsity.
+        scope: who competes with whom.
+        within: what is still alive (a missing name: all of it); nothing removed ever returns.
+        min_kept: how many of its best alive entries each tensor keeps whatever is asked.
+
+    Raises:
+        InvalidInput: a NaN score of an alive entry, a sparsity that is not one, a target below what is
+            already removed, an empty pool, masks that do not fit. Nothing has changed.
+    """
+    check_float_arrays("scores", scores)
+    check_masks(within or {}, scores)
+    check_integer("min_kept", min_kept, least=0)
+    pools = scope(scores)
+    targets = _targets(pools, sparsity)
+    alive = {name: _alive(name, array, within or {}) for name, array in scores.items()}
+    masks: dict[str, Mask] = {}
+    short: dict[str, int] = {}
+    for pool, names in pools.items():
+        kept, short[pool] = _select_pool(pool, names, scores, alive, targets[pool], min_kept)
+        masks |= _split(kept, names, scores)
+    return Selection({name: masks[name] for name in scores}, short)
+
+
+def _targets(pools: Pools, sparsity: Sparsity | Mapping[str, Sparsity]) -> Mapping[str, Sparsity]:
+    """Return the sparsity of each pool."""
+    if not isinstance(sparsity, Mapping):
+        return dict.fromkeys(pools, sparsity)
+    if set(sparsity) != set(pools):
+        raise InvalidInput("sparsity", f"pools {sorted(sparsity)}", f"exactly {sorted(pools)}")
+    return sparsity
+
+
+def _alive(name: str, scores: Array, within: Masks) -> Mask:
+    """Return what is alive: what `within` says, never what is nonzero."""
+    alive = within[name] if name in within else np.ones(scores.shape, np.bool_)  # SEL-06
+    if np.isnan(scores[alive]).any():
+        raise InvalidInput(f"scores {name!r}", "NaN at an alive entry", "numbers, finite or infinite")  # SEL-07
+    return alive
+
+
+def _select_pool(
+    pool: str, names: tuple[str, ...], scores: Scores, alive: Masks, sparsity: Sparsity, min_kept: int
+) -> tuple[Mask, int]:
+    """Return what the pool keeps, as one flat mask in the order of its tensors, and how many it is short."""
+    flat_scores = np.concatenate([np.ravel(scores[name], order="C") for name in names])  # SEL-04
+    flat_alive = np.concatenate([np.ravel(alive[name], order="C") for name in names])
+    if flat_scores.size == 0:
+        raise InvalidInput(f"pool {pool!r}", "no entries", "at least one entry")
+    count = removal_count(sparsity, flat_scores.size)
+    check_nested(pool, count, flat_scores.size - int(np.count_nonzero(flat_alive)))
+    if min_kept == 0:
+        return keep_best_fast(flat_scores, flat_alive, count), 0
+    reserved = np.concatenate([np.ravel(reserve(scores[name], alive[name], min_kept)) for name in names])
+    short = max(0, count - (flat_scores.size - int(np.count_nonzero(reserved))))  # SEL-11
+    return keep_best(flat_scores, flat_alive, count - short, reserved), short
+
+
+def removal_count(sparsity: Sparsity, size: int) -> int:
+    """Return how many of `size` entries are removed: `round(float(sparsity) * size)`, half to even.
+
+    The product is the IEEE double product; size counts removed entries too. An int is the count itself.
+
+    Raises:
+        InvalidInput: a bool, NaN, a float outside [0, 1], an int outside [0, size], or no number at all.
+    """
+    if is_integer(sparsity):
+        if not 0 <= sparsity <= size:
+            raise InvalidInput("sparsity", f"the count {sparsity}", f"a count in [0, {size}]")
+        return int(sparsity)  # SEL-02
+    check_fraction("sparsity", sparsity)  # SEL-03
+    return round(float(sparsity) * size)  # SEL-01
+
+
+def keep_best(scores: Array, alive: Mask, count: int, reserved: Mask | None = None) -> Mask:
+    """Return the mask that keeps all but `count` entries of a flat pool: the audited form.
+
+    Kept are the first n - count entries in the order: reserved first, alive first, score descending,
+    position ascending. -0.0 equals +0.0. No default sort decides anything: lexsort is stable and the
+    position is a key of its own, so the same entries go on every machine.
+    """
+    rank_last = ~alive if reserved is None else ~reserved
+    position = np.arange(scores.size)
+    order = np.lexsort((position, -scores, ~alive, rank_last))  # SEL-04
+    kept = np.zeros(scores.size, np.bool_)
+    kept[order[: scores.size - count]] = True
+    return kept
+
+
+def keep_best_fast(scores: Array, alive: Mask, count: int) -> Mask:
+    """Return `keep_best(scores, alive, count)` without sorting: a partition among the alive.
+
+    Partitioning only what is alive avoids the quadratic-looking collapse on tensors full of removed entries.
+    """
+    wanted = scores.size - count
+    live = scores[alive]
+    if wanted == live.size:
+        return alive.copy()
+    if wanted == 0:
+        return np.zeros(scores.size, np.bool_)
+    threshold = np.partition(live, live.size - wanted)[live.size - wanted]  # the wanted-th best score
+    kept: Mask = alive & (scores > threshold)
+    ties = np.flatnonzero(alive & (scores == threshold))
+    kept[ties[: wanted - int(np.count_nonzero(kept))]] = True  # SEL-04
+    return kept
+
+
+def reserve(scores: Array, alive: Mask, min_kept: int) -> Mask:
+    """Return the `min_kept` best alive entries of one tensor (all of them, when there are fewer)."""
+    kept = min(min_kept, int(np.count_nonzero(alive)))
+    flat = keep_best(np.ravel(scores), np.ravel(alive), scores.size - kept)  # SEL-10
+    return flat.reshape(scores.shape)
+
+
+def check_nested(pool: str, count: int, removed: int) -> None:
+    """Refuse a target that would bring entries back."""
+    if count < removed:  # SEL-05
+        raise InvalidInput(f"pool {pool!r}", f"{count} to remove", f"at least the {removed} already removed")
+
+
+def _split(flat: Mask, names: tuple[str, ...], scores: Scores) -> dict[str, Mask]:
+    """Cut the pool's flat mask back into its tensors."""
+    ends = np.cumsum([scores[name].size for name in names])[:-1]
+    parts = np.split(flat, ends)
+    return {name: part.reshape(scores[name].shape) for name, part in zip(names, parts, strict=True)}

@@ -1,0 +1,189 @@
+"""Training: optimisers as coordinatewise formulas, and masked training.
+
+In: network, parameters, batches as data, an optimiser, a learning rate by step, masks.
+Out: the state after every update, in which every removed entry, and its optimiser state, is 0.
+Specification: docs/spec/training.md.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from refprune.arrays import Array, Masks, Params, apply_masks, check_float_arrays, check_masks, masked
+from refprune.backprop import loss_and_grads
+from refprune.errors import InvalidInput
+from refprune.network import Network
+
+Slots = tuple[Array, ...]
+"""An optimiser's memory of one parameter: arrays of its shape, zero at the start."""
+Formula = Callable[[Array, Array, Slots, float, int], tuple[Array, Slots]]
+"""(w, gradient, slots, learning rate, update number from 1) -> (new w, new slots); nothing changes in place."""
+Rate = Callable[[int], float]
+"""Step, counted from 0 -> learning rate of that step's update."""
+
+
+class Optimiser(NamedTuple):
+    """How many slots each parameter has, and the formula of one update."""
+
+    slots: int
+    formula: Formula
+
+
+def sgd(momentum: float = 0.0, *, nesterov: bool = False, weight_decay: float = 0.0) -> Optimiser:
+    """Return stochastic gradient descent with (Nesterov) momentum and L2 decay.
+
+    `d = g + decay w; v' = mu v + d; w' = w - rate v'`, or with Nesterov `w' = w - rate (d + mu v')`.
+    """
+    momentum, weight_decay = float(momentum), float(weight_decay)
+
+    def formula(w: Array, g: Array, slots: Slots, rate: float, update: int) -> tuple[Array, Slots]:  # noqa: ARG001  the formula of every optimiser has the same arguments
+        decayed = g + weight_decay * w if weight_decay else g  # TRN-04
+        velocity = momentum * slots[0] + decayed  # TRN-01
+        direction = decayed + momentum * velocity if nesterov else velocity  # TRN-02
+        return w - rate * direction, (velocity,)
+
+    return Optimiser(1, formula)
+
+
+def adam(beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8, weight_decay: float = 0.0) -> Optimiser:
+    """Return Adam with L2 decay in the gradient [Kingma2015].
+
+    `d = g + decay w; m' = b1 m + (1 - b1) d; u' = b2 u + (1 - b2) d^2;
+    w' = w - rate (m' / (1 - b1^t)) / (sqrt(u' / (1 - b2^t)) + eps)`.
+    """
+    beta1, beta2, eps, weight_decay = float(beta1), float(beta2), float(eps), float(weight_decay)
+
+    def formula(w: Array, g: Array, slots: Slots, rate: float, update: int) -> tuple[Array, Slots]:
+        decayed = g + weight_decay * w if weight_decay else g  # TRN-04
+        first = beta1 * slots[0] + (1 - beta1) * decayed
+        second = beta2 * slots[1] + (1 - beta2) * decayed**2
+        root = np.sqrt(second / (1 - beta2**update)) + eps
+        return w - rate * (first / (1 - beta1**update)) / root, (first, second)  # TRN-03
+
+    return Optimiser(2, formula)
+
+
+def adamw(beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8, weight_decay: float = 0.01) -> Optimiser:
+    """Return Adam with decoupled decay, which comes first: `w <- w (1 - rate decay)` [Loshchilov2019]."""
+    plain = adam(beta1, beta2, eps)
+    weight_decay = float(weight_decay)
+
+    def formula(w: Array, g: Array, slots: Slots, rate: float, update: int) -> tuple[Array, Slots]:
+        return plain.formula(w * (1 - rate * weight_decay), g, slots, rate, update)  # TRN-05
+
+    return Optimiser(2, formula)
+
+
+def constant(rate: float) -> Rate:
+    """Return the learning rate that never changes."""
+    rate = float(rate)
+    return lambda step: rate  # noqa: ARG005  a rate is a function of the step
+
+
+def step_decay(rate: float, steps: Sequence[int], factor: float = 0.1) -> Rate:
+    """Return the learning rate that is multiplied by `factor` at each of these steps."""
+    rate, factor, drops = float(rate), float(factor), tuple(steps)
+    return lambda step: rate * factor ** sum(step >= drop for drop in drops)
+
+
+@dataclass(frozen=True)
+class State:
+    """Parameters and what the optimiser remembers; `updates` counts the optimiser's own steps."""
+
+    params: Params
+    slots: dict[str, Slots]
+    updates: int = 0
+
+
+def start(params: Params, optimiser: Optimiser, masks: Masks | None = None) -> State:
+    """Return the state before the first update: masks applied, memory zero, no update done."""
+    check_float_arrays("parameter", params)
+    params = apply_masks(params, masks or {})
+    slots = {name: (np.zeros_like(array),) * optimiser.slots for name, array in params.items()}
+    return State(params, slots)
+
+
+def mask_state(state: State, masks: Masks) -> State:
+    """Return the state with removed parameters AND their memory +0.0; nothing else changes.
+
+    Called after every update, and whenever pruning happens in mid-run.
+    """
+    check_masks(masks, state.params)
+    slots = {
+        name: tuple(masked(slot, masks[name]) for slot in own) if name in masks else own
+        for name, own in state.slots.items()
+    }  # TRN-07
+    params = {name: masked(w, masks[name]) if name in masks else w for name, w in state.params.items()}
+    return State(params, slots, state.updates)  # TRN-06
+
+
+def update(state: State, grads: Params, optimiser: Optimiser, rate: float, masks: Masks) -> State:
+    """Return the state after one update; kept coordinates move as if the others did not exist."""
+    number = state.updates + 1
+    moved = {
+        name: optimiser.formula(w, grads[name], state.slots[name], rate, number)
+        for name, w in state.params.items()
+    }  # TRN-08
+    params = {name: w for name, (w, _) in moved.items()}
+    return mask_state(State(params, {name: slots for name, (_, slots) in moved.items()}, number), masks)
+
+
+class Step(NamedTuple):
+    """One update: the loss before it and the state after it."""
+
+    loss: float
+    state: State
+
+
+def steps(
+    network: Network,
+    state: State,
+    x: Array,
+    labels: Array,
+    batches: Sequence[Array],
+    optimiser: Optimiser,
+    rate: Rate,
+    masks: Masks | None = None,
+    first: int = 0,
+) -> Iterator[Step]:
+    """Yield one Step for each batch from batch `first` on; the step's number also gives its learning rate.
+
+    Args:
+        network: what is trained.
+        state: where it starts; `start(params, optimiser, masks)` for a fresh optimiser.
+        x: all examples (n, ...).
+        labels: their classes (n,).
+        batches: index arrays into x, one for each step of the whole run.
+        optimiser: one formula for all parameters.
+        rate: learning rate by step.
+        masks: what stays removed.
+        first: the step the run goes on from.
+    """
+    if not 0 <= first <= len(batches):
+        raise InvalidInput("first", first, f"a step in [0, {len(batches)}]")
+    masks = masks or {}
+    for number in range(first, len(batches)):  # TRN-09
+        rows = batches[number]
+        loss, grads = loss_and_grads(network, state.params, x[rows], labels[rows])
+        state = update(state, grads, optimiser, rate(number), masks)
+        yield Step(loss, state)
+
+
+def train(
+    network: Network,
+    params: Params,
+    x: Array,
+    labels: Array,
+    batches: Sequence[Array],
+    optimiser: Optimiser,
+    rate: Rate,
+    masks: Masks | None = None,
+    first: int = 0,
+) -> Params:
+    """Return the parameters after all steps from `first` on, with a fresh optimiser."""
+    state = start(params, optimiser, masks)
+    for step in steps(network, state, x, labels, batches, optimiser, rate, masks, first):
+        state = step.state
+    return state.params
