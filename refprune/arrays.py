@@ -66,25 +66,12 @@ def check_float_arrays(what: str, arrays: Mapping[str, Array]) -> None:
             raise InvalidInput(f"{what} {name!r}", f"dtype {array.dtype}", "a floating-point dtype")
 
 
-def combine_masks(first: Masks, second: Masks) -> dict[str, Mask]:
-    """Return the masks that keep what both keep (elementwise AND; a missing key is dense)."""
-    names = [*first, *(name for name in second if name not in first)]
-    check_masks({name: second[name] for name in names if name in first and name in second}, first)
-    return {name: _both(first.get(name), second.get(name)) for name in names}  # ARR-04
-
-
-def _both(first: Mask | None, second: Mask | None) -> Mask:
-    kept = [mask for mask in (first, second) if mask is not None]
-    both: Mask = np.logical_and.reduce(kept)
-    return both
-
-
 def count_kept(masks: Masks, arrays: Mapping[str, Array]) -> tuple[int, int]:
     """Return (kept, all) entries of `arrays` under `masks`, as exact Python integers."""
     check_masks(masks, arrays)
     total = sum(array.size for array in arrays.values())
     removed = sum(mask.size - int(np.count_nonzero(mask)) for mask in masks.values())
-    return total - removed, total  # ARR-05
+    return total - removed, total  # ARR-04
 
 
 def sparsity(masks: Masks, arrays: Mapping[str, Array]) -> float:
@@ -96,7 +83,7 @@ def sparsity(masks: Masks, arrays: Mapping[str, Array]) -> float:
     kept, total = count_kept(masks, arrays)
     if total == 0:
         raise InvalidInput("sparsity", "no entries", "at least one entry")
-    return (total - kept) / total  # ARR-05
+    return (total - kept) / total  # ARR-04
 
 
 def weights(params: Params) -> dict[str, Array]:
@@ -104,7 +91,7 @@ def weights(params: Params) -> dict[str, Array]:
 
     Biases and normalisation parameters are never ranked.
     """
-    return {name: array for name, array in params.items() if is_weight(name)}  # ARR-06
+    return {name: array for name, array in params.items() if is_weight(name)}  # ARR-05
 
 
 def is_weight(name: str) -> bool:

@@ -10,7 +10,6 @@ import hashlib
 import io
 import json
 import math
-import operator
 import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from refprune.errors import InvalidInput
+from refprune.errors import InvalidInput, check_integer
 
 DIGITS = 1797
 """Examples in the digits, over the three parts [DAT-02]."""
@@ -196,8 +195,8 @@ def batches(rng: np.random.Generator, examples: int, size: int, epochs: int) -> 
     >>> [len(batch) for batch in batches(np.random.default_rng(0), examples=5, size=2, epochs=2)]
     [2, 2, 1, 2, 2, 1]
     """
-    examples, size = _integer("examples", examples, 1), _integer("size", size, 1)
-    epochs = _integer("epochs", epochs, 0)
+    for what, value, least in (("examples", examples, 1), ("size", size, 1), ("epochs", epochs, 0)):
+        check_integer(what, value, least)  # DAT-05
     orders = [rng.permutation(examples).astype(np.int64) for _ in range(epochs)]  # DAT-05
     starts = range(0, examples, size)
     return tuple(order[start : start + size] for order in orders for start in starts)  # DAT-05
@@ -289,14 +288,3 @@ def _either(path: Path) -> Path:
     if not path.is_file() and not compressed.is_file():
         raise InvalidInput(str(path), "no such file", f"it or {compressed.name}")
     return path if path.is_file() else compressed
-
-
-def _integer(what: str, value: object, least: int) -> int:
-    """Return an integer of any integer type as int; a bool is none."""
-    try:
-        number = operator.index(value)  # type: ignore[arg-type]  # what has no index is refused below
-    except TypeError:
-        number = least - 1
-    if isinstance(value, bool) or number < least:  # DAT-05
-        raise InvalidInput(what, repr(value), f"an integer of at least {least}")
-    return number

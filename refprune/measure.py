@@ -93,7 +93,7 @@ def bitmask_bytes(array: Array, kept: int) -> int:
 
 def csr_bytes(array: Array, kept: int) -> int:
     """Return kept * (itemsize + 4) + 4 * (rows + 1), rows = shape[0], indices of 32 bits."""
-    return kept * (array.itemsize + 4) + 4 * (array.shape[0] + 1)  # MEA-08
+    return kept * (array.itemsize + 4) + 4 * (len(array) + 1)  # MEA-08
 
 
 def _kept(array: Array, masks: Masks, name: str) -> int:

@@ -5,13 +5,13 @@ it is, since its record stores no widths.
 Specification: docs/spec/surgery.md.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from refprune.arrays import Array, Mask, Masks, Params, check_masks
-from refprune.errors import InvalidInput
+from refprune.errors import InvalidInput, check_integer
 from refprune.granularity import Group, Slice, spread, unit_labels
 
 
@@ -60,6 +60,26 @@ def _take(array: Array, part: Slice, kept: Array) -> Array:
     """Return the array with only the entries of these units along the slice's axis."""
     indices = (kept[:, None] * part.span + np.arange(part.span)).ravel()
     return np.take(array, indices, axis=part.axis)
+
+
+def masks_without(groups: Iterable[Group], units: Mapping[str, Sequence[int]]) -> dict[str, Mask]:
+    """Return the unit masks that remove these indices of these groups, and nothing else.
+
+    Raises:
+        InvalidInput: an unknown group, or an index that is no integer, out of range, negative or named twice.
+    """
+    sizes = {group.name: group.size for group in groups}
+    unknown = sorted(set(units) - set(sizes))
+    if unknown:
+        raise InvalidInput("units", f"of {unknown}", f"groups among {sorted(sizes)}")  # SUR-07
+    masks = {name: np.ones(size, np.bool_) for name, size in sizes.items()}
+    for name, indices in units.items():
+        for index in indices:
+            check_integer(f"unit of {name!r}", index, least=0)
+            if index >= sizes[name] or not masks[name][index]:  # SUR-07
+                raise InvalidInput(f"units of {name!r}", list(indices), f"distinct indices below {sizes[name]}")
+            masks[name][index] = False
+    return masks
 
 
 def cut_outgoing(arrays: Mapping[str, Array], groups: Iterable[Group], unit_masks: Masks) -> dict[str, Array]:

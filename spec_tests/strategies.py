@@ -1,0 +1,146 @@
+"""What is drawn. Selection cases are short lists of small numbers, so that they shrink to something readable."""
+
+from typing import Any, Literal
+
+import numpy as np
+from hypothesis import strategies as st
+
+from refprune.arrays import Array
+from spec_tests.adapter import Blocks, Elements, NofM, SelectCase, Units
+from spec_tests.oracle import removal_count
+
+NAMES = ("a", "b", "c")
+DTYPES = st.sampled_from((np.float64, np.float32))
+FRACTIONS = (0.0, 1.0, 0.5, 0.25, 0.1, 0.29, 0.3, 0.7, 0.9, 0.99, 1 / 3, 2 / 3)
+SPARSITIES = st.one_of(st.sampled_from(FRACTIONS), st.floats(0.0, 1.0))
+Pools = Literal["local", "global"]
+POOLS: st.SearchStrategy[Pools] = st.sampled_from(("local", "global"))
+TIED = st.sampled_from((0.0, -0.0, 1.0, 1.0, 2.0, 3.0))
+"""Few values: ties are common, and both zeros are there."""
+EXTREME = st.sampled_from((0.0, -0.0, 1.0, 2.0, float("inf"), 1e-45, 3e38))
+
+
+def shapes(least_axes: int = 1, most_axes: int = 3, longest: int = 4) -> st.SearchStrategy[tuple[int, ...]]:
+    """Draw ragged little shapes."""
+    return st.lists(st.integers(1, longest), min_size=least_axes, max_size=most_axes).map(tuple)
+
+
+@st.composite
+def arrays(
+    draw: st.DrawFn, shape: st.SearchStrategy[tuple[int, ...]], values: st.SearchStrategy[float], dtype: Any
+) -> Array:
+    """Draw an array entry by entry, in C or Fortran memory order."""
+    size = draw(shape)
+    flat = draw(st.lists(values, min_size=int(np.prod(size)), max_size=int(np.prod(size))))
+    array = np.array(flat, dtype=dtype).reshape(size)
+    return np.asfortranarray(array) if draw(st.booleans()) else array
+
+
+@st.composite
+def named_arrays(
+    draw: st.DrawFn,
+    shape: st.SearchStrategy[tuple[int, ...]] | None = None,
+    values: st.SearchStrategy[float] = TIED,
+    most: int = 3,
+) -> dict[str, Array]:
+    """Draw one to three arrays of one dtype."""
+    dtype = draw(DTYPES)
+    count = draw(st.integers(1, most))
+    return {name: draw(arrays(shapes() if shape is None else shape, values, dtype)) for name in NAMES[:count]}
+
+
+@st.composite
+def masks_for(draw: st.DrawFn, named: dict[str, Array]) -> dict[str, Array]:
+    """Draw masks for some of the arrays; a missing one is dense."""
+    chosen = [name for name in named if draw(st.booleans())]
+    return {
+        name: np.array(
+            draw(st.lists(st.booleans(), min_size=named[name].size, max_size=named[name].size)), dtype=bool
+        ).reshape(named[name].shape)
+        for name in chosen
+    }
+
+
+@st.composite
+def core_cases(draw: st.DrawFn) -> SelectCase:
+    """Draw what every correct library does alike: distinct positive scores, s n an integer, nothing emptied."""
+    size = draw(st.sampled_from((4, 8, 16)))
+    count = draw(st.integers(1, size - 1))
+    order = draw(st.permutations(range(1, size + 1)))
+    dtype = draw(DTYPES)
+    scores = np.array(order, dtype=dtype)
+    tensors = draw(st.integers(1, 2))
+    if tensors == 1 or draw(st.booleans()):
+        shaped = {
+            f"t{i}": scores.reshape(draw(st.sampled_from(((size,), (2, size // 2))))) + i for i in range(tensors)
+        }
+        return SelectCase(shaped, count / size, "local")
+    return SelectCase({"t0": scores[:3], "t1": scores[3:]}, count / size, "global")
+
+
+@st.composite
+def element_cases(
+    draw: st.DrawFn,
+    values: st.SearchStrategy[float] = TIED,
+    within: bool = True,  # noqa: FBT001, FBT002  a strategy's switch
+) -> SelectCase:
+    """Draw ties, zeros, removed entries, any sparsity that does not ask for regrowth, local or global."""
+    scores = draw(named_arrays(values=values))
+    alive = draw(masks_for(scores)) if within and draw(st.booleans()) else None
+    pools = draw(POOLS)
+    return _with_sparsity(draw, SelectCase(scores, 0.0, pools, Elements(), alive))
+
+
+@st.composite
+def unit_cases(draw: st.DrawFn) -> SelectCase:
+    """Draw units: 1-d scores, a reserve of 0 to 2, some removed before."""
+    scores = draw(named_arrays(shapes(1, 1, 6)))
+    alive = draw(masks_for(scores)) if draw(st.booleans()) else None
+    pools = draw(POOLS)
+    return _with_sparsity(draw, SelectCase(scores, 0.0, pools, Units(draw(st.integers(0, 2))), alive))
+
+
+def _with_sparsity(draw: st.DrawFn, case: SelectCase) -> SelectCase:
+    """Draw a sparsity, float or int, whose count is at least what is removed already in every pool."""
+    sizes, removed = pool_sizes(case)
+
+    def nests(sparsity: float) -> bool:
+        return all(removal_count("half_even", sparsity, n) >= gone for n, gone in zip(sizes, removed, strict=True))
+
+    candidates = [s for s in (*FRACTIONS, draw(st.floats(0.0, 1.0))) if nests(s)]
+    counts = list(range(max(removed), min(sizes) + 1))
+    sparsity = draw(st.sampled_from([*candidates, *counts]))
+    return SelectCase(case.scores, sparsity, case.pools, case.granularity, case.within)
+
+
+def pool_sizes(case: SelectCase) -> tuple[list[int], list[int]]:
+    """Return the size of every pool and how many of it are removed already."""
+    size = {name: scores.size for name, scores in case.scores.items()}
+    gone = {
+        name: int((~case.within[name]).sum()) if case.within and name in case.within else 0 for name in case.scores
+    }
+    if case.pools == "global":
+        return [sum(size.values())], [sum(gone.values())]
+    return list(size.values()), list(gone.values())
+
+
+@st.composite
+def block_cases(draw: st.DrawFn) -> SelectCase:
+    """Draw tiles that do not divide the array, rows, kernels; integers, so that sums are exact."""
+    values = st.integers(-3, 3).map(float)
+    scores = draw(named_arrays(shapes(1, 4, 3), values, most=2))
+    side = st.one_of(st.none(), st.integers(1, 4))
+    granularity = Blocks(draw(side), draw(side), draw(st.sampled_from(("l1", "l2", "max", "sum_then_square"))))
+    sparsity = draw(SPARSITIES)
+    return SelectCase(scores, sparsity, draw(POOLS), granularity)
+
+
+@st.composite
+def n_of_m_cases(draw: st.DrawFn) -> SelectCase:
+    """Draw runs with tails, ties and removed entries."""
+    keep = draw(st.integers(1, 3))
+    of = draw(st.integers(keep, 4))
+    scores = draw(named_arrays(shapes(2, 3, 5), most=2))
+    alive = draw(masks_for(scores)) if draw(st.booleans()) else None
+    axis = draw(st.sampled_from((1, 1, 0)))
+    return SelectCase(scores, None, "local", NofM(keep, of, axis), alive)
