@@ -96,7 +96,7 @@ def _select_pool(
     flat_scores = np.concatenate([np.ravel(scores[name], order="C") for name in names])  # SEL-04
     flat_alive = np.concatenate([np.ravel(alive[name], order="C") for name in names])
     if flat_scores.size == 0:
-        raise InvalidInput(f"pool {pool!r}", "no entries", "at least one entry")
+        raise InvalidInput(f"pool {pool!r}", "no entries", "at least one entry")  # SEL-12
     count = removal_count(sparsity, flat_scores.size)
     check_nested(pool, count, flat_scores.size - int(np.count_nonzero(flat_alive)))
     if min_kept == 0:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from spec_tests import strategies as draw
 from spec_tests.adapter import Backend, SelectCase, Units
-from spec_tests.oracle import check_masks_form, check_selection, pool_entries, pools, removal_count
+from spec_tests.oracle.selection import check_masks_form, check_selection, pool_entries, pools, removal_count
+from spec_tests.strategies import selection as draw
 from spec_tests.verdicts import call, expect_equal, fail, refuses, requirement
 
 

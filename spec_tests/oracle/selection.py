@@ -1,4 +1,4 @@
-"""The oracle: definitions in plain Python, brute force, lists and Fractions; no algorithm of the reference.
+"""The definition of selection, in plain Python: brute force, lists and Fractions; no algorithm of the reference.
 
 It says what a result must satisfy. It does not know how the reference gets there, and NumPy only carries the data.
 """

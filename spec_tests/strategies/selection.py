@@ -1,4 +1,4 @@
-"""What is drawn. Selection cases are short lists of small numbers, so that they shrink to something readable."""
+"""Selection cases: short lists of small numbers, ties, both zeros, ragged shapes, entries removed before."""
 
 from typing import Any, Literal
 
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from refprune.arrays import Array
 from spec_tests.adapter import Blocks, Elements, NofM, SelectCase, Units
-from spec_tests.oracle import removal_count
+from spec_tests.oracle.selection import removal_count
 
 NAMES = ("a", "b", "c")
 DTYPES = st.sampled_from((np.float64, np.float32))

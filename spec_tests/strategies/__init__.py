@@ -1,0 +1,1 @@
+"""What is drawn: small things that shrink to something readable."""
