@@ -1,1 +1,1 @@
-"""Definitions in plain Python, brute force, lists and Fractions: what a result must satisfy, one file a chapter."""
+"""Definitions in plain Python, brute force, lists and Fractions: what a result must satisfy, by chapter."""
