@@ -4,9 +4,10 @@ Specification: docs/spec/architectures.md.
 """
 
 from collections.abc import Callable, Mapping
+from math import prod
 from typing import NamedTuple
 
-from refprune.errors import InvalidInput
+from refprune.errors import InvalidInput, check_integer
 from refprune.network import Conv2d, Dense, Flatten, Input, MaxPool2d, Network, Relu, Shape, build
 
 
@@ -28,7 +29,7 @@ def lenet_300_100(example: Shape = (1, 28, 28), classes: int = 10) -> Architectu
         Relu("relu2"),
         Dense("fc3"),
     )
-    features = _size(example)
+    features = prod(example)
     return Architecture(network, _shapes(fc1=(300, features), fc2=(100, 300), fc3=(classes, 100)))  # ARC-01
 
 
@@ -48,11 +49,8 @@ def lenet_5(example: Shape = (1, 28, 28), classes: int = 10) -> Architecture:
         Relu("relu1"),
         Dense("fc2"),
     )
+    _check_images("lenet-5", example, 16)  # two 5x5 kernels and two pools leave one pixel
     side_h, side_w = (((n - 4) // 2 - 4) // 2 for n in example[1:])
-    if min(side_h, side_w) < 1:
-        raise InvalidInput(
-            "lenet-5", f"images of shape {example}", "at least 16x16: two 5x5 kernels and two pools"
-        )
     return Architecture(
         network,
         _shapes(
@@ -79,6 +77,7 @@ def cnn_8x8(example: Shape = (1, 8, 8), classes: int = 10) -> Architecture:
         Relu("relu3"),
         Dense("fc2"),
     )
+    _check_images("cnn-8x8", example, 2)
     pixels = (example[1] // 2) * (example[2] // 2)
     return Architecture(
         network,
@@ -99,17 +98,18 @@ ARCHITECTURES: Mapping[str, Callable[[Shape, int], Architecture]] = {
 """What the command line calls each network: (shape of one example, classes) -> architecture."""
 
 
+def _check_images(name: str, example: Shape, least: int) -> None:
+    """Refuse examples that are not images of `least` rows and columns or more."""
+    if len(example) != 3 or min(example[1:]) < least:
+        raise InvalidInput(name, f"examples of shape {example}", f"(C, H, W) with H and W >= {least}")  # ARC-04
+
+
 def _shapes(**weights: Shape) -> dict[str, Shape]:
-    """Return the weight and bias shapes of layers, given their weights'."""
+    """Return the weight and bias shapes of layers, given their weights'; the last has a row for each class."""
+    *_, last = weights.values()
+    check_integer("classes", last[0], 1)  # ARC-04
     return {
         name: shape
         for layer, weight in weights.items()
         for name, shape in ((f"{layer}.weight", weight), (f"{layer}.bias", weight[:1]))
     }
-
-
-def _size(shape: Shape) -> int:
-    size = 1
-    for length in shape:
-        size *= length
-    return size

@@ -32,8 +32,10 @@ def apply_masks(params: Params, masks: Masks) -> dict[str, Array]:
     Values are not inspected; dtypes are kept; arrays without a mask are copied.
 
     Raises:
-        InvalidInput: a mask of an unknown name, a wrong shape, or a dtype other than bool.
+        InvalidInput: a mask of an unknown name, a wrong shape, or a dtype other than bool; a parameter that
+            is no array of a floating-point dtype.
     """
+    check_float_arrays("parameter", params)
     check_masks(masks, params)
     return {name: masked(array, masks.get(name)) for name, array in params.items()}
 
@@ -41,8 +43,9 @@ def apply_masks(params: Params, masks: Masks) -> dict[str, Array]:
 def masked(array: Array, mask: Mask | None) -> Array:
     """Return a copy of `array`, +0.0 where `mask` is False (all kept when there is no mask)."""
     if mask is None:
-        return array.copy()
-    return np.where(mask, array, array.dtype.type(0))  # ARR-01
+        return array.copy()  # ARR-09
+    zero = array.dtype.type(0)  # ARR-07  # ARR-08
+    return np.where(mask, array, zero)  # ARR-01  # ARR-06
 
 
 def check_masks(masks: Masks, arrays: Mapping[str, Array]) -> None:

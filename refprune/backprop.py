@@ -23,7 +23,6 @@ from refprune.network import (
     Relu,
     Shape,
     infer_shapes,
-    layers,
 )
 
 
@@ -40,14 +39,22 @@ class Trace(NamedTuple):
 
 
 def forward(network: Network, params: Params, x: Array) -> Array:
-    """Return the logits (N, classes) for examples x (N, ...)."""
+    """Return the logits (N, classes) for examples x (N, ...).
+
+    Raises:
+        InvalidInput: shapes or dtypes that do not fit, or a batch of size 0.
+    """
     _check_run(network, params, x)
     values, _ = _run(network, params, x)
-    return np.ascontiguousarray(values[network[-1].name].T)  # BAC-01
+    return np.ascontiguousarray(np.moveaxis(values[network[-1].name], -1, 0))  # BAC-01
 
 
 def loss_and_grads(network: Network, params: Params, x: Array, labels: Array) -> tuple[float, dict[str, Array]]:
-    """Return the batch-mean cross-entropy of x (N, ...) against labels (N,) and its gradients."""
+    """Return the batch-mean cross-entropy of x (N, ...) against labels (N,) and its gradients.
+
+    Raises:
+        InvalidInput: shapes, dtypes or labels that do not fit, or a batch of size 0.
+    """
     return trace(network, params, x, labels)[:2]  # BAC-02
 
 
@@ -63,21 +70,24 @@ def trace(network: Network, params: Params, x: Array, labels: Array) -> Trace:
     logits = network[-1].name
     loss, cache = ops.softmax_cross_entropy(values[logits], labels)
     dvalues = {logits: ops.softmax_cross_entropy_backward(cache)}
-    return Trace(loss, _run_back(network, caches, dvalues), values, dvalues)
+    return Trace(loss, _run_back(network, params, caches, dvalues), values, dvalues)  # BAC-03
 
 
 def check_labels(labels: Array, count: int, logits: Shape) -> None:
-    """Refuse labels that are not `count` integers naming one of the logits."""
+    """Refuse labels that are not `count` integers naming one of the logits."""  # BAC-06
+    if len(logits) != 1:
+        raise InvalidInput("network", f"logits of shape {logits}", "logits of shape (classes,)")
     if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "iu" or labels.shape != (count,):
         got = (
             f"{labels.dtype} of shape {labels.shape}" if isinstance(labels, np.ndarray) else type(labels).__name__
         )
         raise InvalidInput("labels", got, f"integers of shape ({count},)")
-    if len(logits) != 1 or labels.min() < 0 or labels.max() >= logits[0]:
-        raise InvalidInput("labels", f"values {labels.min()}..{labels.max()}", f"classes of logits {logits}")
+    if labels.min() < 0 or labels.max() >= logits[0]:
+        raise InvalidInput("labels", f"values {labels.min()}..{labels.max()}", f"classes 0..{logits[0] - 1}")
 
 
 def _check_run(network: Network, params: Params, x: Array) -> dict[str, Shape]:
+    """Refuse what does not fit, and return the shape of one example at every node."""  # BAC-06
     check_float_arrays("parameter", params)
     check_float_arrays("input", {"x": x})
     shapes = infer_shapes(network, params)
@@ -115,18 +125,23 @@ def _forward_node(node: Node, x: Array, params: Params) -> tuple[Array, Any]:
     raise AssertionError(node)
 
 
-def _run_back(network: Network, caches: Mapping[str, Any], dvalues: dict[str, Array]) -> dict[str, Array]:
-    """Fill `dvalues` from the logits back; return the parameters' gradients, in the network's order."""
+def _run_back(
+    network: Network, params: Params, caches: Mapping[str, Any], dvalues: dict[str, Array]
+) -> dict[str, Array]:
+    """Fill `dvalues` from the logits back; return the parameters' gradients, in the parameters' order.
+
+    The gradient of a parameter that the logits do not depend on is 0.
+    """
     wanted = _downstream_of_parameters(network)
-    grads: dict[str, Array] = {}
+    grads = {name: np.zeros_like(array) for name, array in params.items()}  # BAC-04
     for node in reversed(network[1:]):
-        if node.name in dvalues:  # a node that no output depends on has no gradient
+        if node.name in dvalues:
             source = node.inputs[0]
             dx, own = _backward_node(node, dvalues[node.name], caches[node.name], need_dx=source in wanted)
             grads.update(own)
             if dx is not None and source in wanted:
-                dvalues[source] = dvalues[source] + dx if source in dvalues else dx
-    return {key: grads[key] for node in layers(network) for key in (f"{node.name}.weight", f"{node.name}.bias")}
+                dvalues[source] = dvalues[source] + dx if source in dvalues else dx  # BAC-05
+    return grads
 
 
 def _downstream_of_parameters(network: Network) -> set[str]:

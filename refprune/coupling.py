@@ -30,17 +30,18 @@ def find_groups(network: Network, params: Params) -> tuple[Group, ...]:
         match node:
             case Dense(name=name) | Conv2d(name=name):
                 if maker:
-                    groups.append(_group(maker, name, span, params))  # CPL-01
+                    groups.append(_group(maker, name, span, params))
                 maker, span = name, 1
             case Flatten():
-                span = _pixels(shapes[node.inputs[0]])  # CPL-02
-    return tuple(groups)  # CPL-03
+                span *= _pixels(shapes[node.inputs[0]])  # CPL-02, a second flatten has one entry a row
+    return tuple(groups)  # CPL-03, nobody reads the last maker
 
 
 def _group(maker: str, reader: str, span: int, params: Params) -> Group:
     weight, bias = f"{maker}.weight", f"{maker}.bias"
     size = params[weight].shape[0]
-    return Group(maker, size, (Slice(weight, 0), Slice(bias, 0)), (Slice(f"{reader}.weight", 1, span),))
+    producers, consumers = (Slice(weight, 0), Slice(bias, 0)), (Slice(f"{reader}.weight", 1, span),)
+    return Group(maker, size, producers, consumers)  # CPL-01
 
 
 def _pixels(shape: Shape) -> int:

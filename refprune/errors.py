@@ -13,7 +13,13 @@ class InvalidInput(ValueError):
     """
 
     def __init__(self, what: str, got: object, expected: str) -> None:
-        super().__init__(f"{what}: got {got}, expected {expected}")
+        # Three strings, so that the error can be pickled: it comes back from worker processes.
+        super().__init__(what, str(got), expected)
+
+    def __str__(self) -> str:
+        """Return one sentence."""
+        what, got, expected = self.args
+        return f"{what}: got {got}, expected {expected}"
 
 
 def is_integer(value: object) -> bool:

@@ -106,16 +106,16 @@ def block(rows: int | None, columns: int | None, reducer: Reducer = l1) -> Granu
     """
     for what, side in (("rows", rows), ("columns", columns)):
         if side is not None:
-            check_integer(f"block {what}", side, least=1)
+            check_integer(f"block {what}", side, least=1)  # GRA-18
 
     def reduce(contributions: Contributions) -> dict[str, Array]:
         check_float_arrays("contributions", contributions)
         return {name: _reduce_tiles(array, rows, columns, reducer) for name, array in contributions.items()}
 
     def expand(masks: Masks, params: Params) -> dict[str, Mask]:
-        labels = {name: tile_labels(params[name].shape, rows, columns) for name in masks}
-        check_masks(masks, {name: np.empty(grid) for name, (_, grid) in labels.items()})
-        return {name: mask.ravel()[labels[name][0]].reshape(params[name].shape) for name, mask in masks.items()}
+        tiles = {name: tile_labels(array.shape, rows, columns) for name, array in params.items() if name in masks}
+        check_masks(masks, {name: np.empty(grid) for name, (_, grid) in tiles.items()})
+        return {name: _spread_tiles(mask, tiles[name][0], params[name].shape) for name, mask in masks.items()}
 
     def collapse(masks: Masks, params: Params) -> dict[str, Mask]:
         check_masks(masks, params)
@@ -140,6 +140,10 @@ def _reduce_tiles(array: Array, rows: int | None, columns: int | None, reducer: 
     return reducer(np.ravel(array).astype(np.float64), labels, grid[0] * grid[1]).reshape(grid)
 
 
+def _spread_tiles(mask: Mask, labels: Labels, shape: tuple[int, ...]) -> Mask:
+    return np.ravel(mask)[labels].reshape(shape)  # GRA-12
+
+
 def _collapse_tiles(name: str, mask: Mask, rows: int | None, columns: int | None) -> Mask:
     labels, grid = tile_labels(mask.shape, rows, columns)
     return _uniform(name, np.ravel(mask), labels, grid[0] * grid[1]).reshape(grid)
@@ -148,7 +152,7 @@ def _collapse_tiles(name: str, mask: Mask, rows: int | None, columns: int | None
 def _uniform(name: str, mask: Mask, labels: Labels, count: int) -> Mask:
     """Return the mask of the units, refusing one that is removed in part."""
     kept = np.bincount(labels, mask, count)
-    if ((kept > 0) & (kept < np.bincount(labels, minlength=count))).any():
+    if ((kept > 0) & (kept < np.bincount(labels, minlength=count))).any():  # GRA-16
         raise InvalidInput(f"mask of {name!r}", "a unit removed in part", "units kept or removed as a whole")
     whole: Mask = kept > 0
     return whole
@@ -184,6 +188,9 @@ def unit(groups: Iterable[Group], reducer: Reducer = l1, min_kept: int = 1) -> G
     or made absolute by the reducer.
     """
     groups = tuple(groups)
+    names = [group.name for group in groups]
+    if len(set(names)) != len(names):
+        raise InvalidInput("groups", f"names {names}", "one name for each group")
 
     def reduce(contributions: Contributions) -> dict[str, Array]:
         check_float_arrays("contributions", contributions)
@@ -191,14 +198,30 @@ def unit(groups: Iterable[Group], reducer: Reducer = l1, min_kept: int = 1) -> G
 
     def expand(masks: Masks, params: Params) -> dict[str, Mask]:
         check_masks(masks, {group.name: np.empty(group.size) for group in groups})
-        kept = [(masks[group.name], part) for group in groups if group.name in masks for part in group.producers]
-        return {part.array: spread(mask, part, params[part.array].shape) for mask, part in kept}  # GRA-09
+        kept: dict[str, Mask] = {}
+        for group in (group for group in groups if group.name in masks):
+            check_parts(group, group.producers, params)
+            for part in group.producers:
+                mask = spread(masks[group.name], part, params[part.array].shape)
+                kept[part.array] = mask & kept[part.array] if part.array in kept else mask  # GRA-09
+        return kept
 
     def collapse(masks: Masks, params: Params) -> dict[str, Mask]:
         check_masks(masks, params)
-        return {group.name: _collapse_group(group, masks) for group in groups}
+        return {group.name: _collapse_group(group, masks, params) for group in groups}
 
-    return Granularity(reduce, expand, collapse, min_kept)
+    return Granularity(reduce, expand, collapse, min_kept)  # GRA-19
+
+
+def check_parts(group: Group, parts: Iterable[Slice], arrays: Mapping[str, Array]) -> None:
+    """Refuse slices that do not cut an array that is there into the units of the group."""
+    for part in parts:
+        if part.array not in arrays:
+            raise InvalidInput(f"group {group.name!r}", f"no {part.array!r}", f"one of {sorted(arrays)}")
+        shape, length = arrays[part.array].shape, group.size * part.span
+        if not 0 <= part.axis < len(shape) or shape[part.axis] != length:
+            got = f"{part.array!r} of shape {shape}"
+            raise InvalidInput(f"group {group.name!r}", got, f"length {length} along axis {part.axis}")
 
 
 def unit_labels(part: Slice, shape: tuple[int, ...]) -> Labels:
@@ -215,17 +238,20 @@ def spread(mask: Mask, part: Slice, shape: tuple[int, ...]) -> Mask:
 
 def _reduce_group(group: Group, contributions: Contributions, reducer: Reducer) -> Array:
     ranked = [part for part in group.producers if is_weight(part.array)]
-    values = [np.ravel(contributions[part.array]).astype(np.float64) for part in ranked]
+    if not ranked:
+        raise InvalidInput(f"group {group.name!r}", f"producers {group.producers}", "at least one weight")
+    check_parts(group, ranked, contributions)
+    values = [np.ravel(contributions[part.array]).astype(np.float64) for part in ranked]  # GRA-17
     labels = [unit_labels(part, contributions[part.array].shape) for part in ranked]
     return reducer(np.concatenate(values), np.concatenate(labels), group.size)  # GRA-08
 
 
-def _collapse_group(group: Group, masks: Masks) -> Mask:
-    parts = [part for part in group.producers if part.array in masks]
-    if not parts:
-        return np.ones(group.size, np.bool_)
-    values = np.concatenate([np.ravel(masks[part.array]) for part in parts])
-    labels = np.concatenate([unit_labels(part, masks[part.array].shape) for part in parts])
+def _collapse_group(group: Group, masks: Masks, params: Params) -> Mask:
+    check_parts(group, group.producers, params)
+    shapes = {part: params[part.array].shape for part in group.producers}
+    whole = {part: masks.get(part.array, np.ones(shape, np.bool_)) for part, shape in shapes.items()}
+    values = np.concatenate([np.ravel(mask) for mask in whole.values()])
+    labels = np.concatenate([unit_labels(part, shape) for part, shape in shapes.items()])
     return _uniform(group.name, values, labels, group.size)
 
 
@@ -243,29 +269,34 @@ def n_of_m(scores: Scores, keep: int, of: int, within: Masks | None = None, axis
     """
     check_integer("keep", keep, least=1)
     check_integer("of", of, least=keep)
+    check_integer("axis", axis, least=0)
     check_float_arrays("scores", scores)
     check_masks(within or {}, scores)
     return {name: _n_of_m(name, array, keep, of, (within or {}).get(name), axis) for name, array in scores.items()}
 
 
 def _n_of_m(name: str, scores: Array, keep: int, of: int, alive: Mask | None, axis: int) -> Mask:
-    if not 0 <= axis < scores.ndim:
-        raise InvalidInput(f"scores {name!r}", f"shape {scores.shape}", f"an axis {axis}")
+    if axis >= scores.ndim:
+        raise InvalidInput(f"scores {name!r}", f"shape {scores.shape}", f"an axis {axis}")  # GRA-18
     alive = np.ones(scores.shape, np.bool_) if alive is None else alive
     if np.isnan(scores[alive]).any():
         raise InvalidInput(f"scores {name!r}", "NaN at an alive entry", "numbers, finite or infinite")
-    runs, live = np.moveaxis(scores, axis, -1), np.moveaxis(alive, axis, -1)
+    lines, live = np.moveaxis(scores, axis, -1), np.moveaxis(alive, axis, -1)
     kept = [
-        _keep_in_run(runs[..., start : start + of], live[..., start : start + of], keep, of)
-        for start in range(0, runs.shape[-1], of)
+        _keep_in_run(lines[..., start : start + of], live[..., start : start + of], keep, of)
+        for start in range(0, lines.shape[-1], of)  # GRA-13
     ]
     return np.moveaxis(np.concatenate([live[..., :0], *kept], axis=-1), -1, axis)
 
 
 def _keep_in_run(scores: Array, alive: Mask, keep: int, of: int) -> Mask:
     """Return what runs (..., r) keep: the order of SEL-04 within each run."""
-    quota = -(-keep * scores.shape[-1] // of)  # ceil(keep * r / of)  # GRA-11
-    order = np.lexsort((-scores, ~alive), axis=-1)  # stable: position ascending
+    order = np.lexsort((-scores, ~alive), axis=-1)  # stable: position ascending  # GRA-14
     rank = np.argsort(order, axis=-1, kind="stable")
-    kept: Mask = (rank < quota) & alive  # GRA-10
+    kept: Mask = (rank < run_quota(keep, of, scores.shape[-1])) & alive  # GRA-10  # GRA-15
     return kept
+
+
+def run_quota(keep: int, of: int, length: int) -> int:
+    """Return how many a run of `length` keeps: `ceil(keep * length / of)`, which is `keep` for a whole run."""
+    return -(-keep * length // of)  # GRA-11

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from refprune.arrays import Array
+from refprune.errors import InvalidInput
 from refprune.network import Shape
 
 Initialiser = Callable[[np.random.Generator, Shape], Array]
@@ -33,8 +34,21 @@ def initialise(
     draw: Initialiser = he_normal,
     dtype: DTypeLike = np.float32,
 ) -> dict[str, Array]:
-    """Return parameters of these shapes: weights drawn in the mapping's order, biases zero."""
+    """Return parameters of these shapes: weights drawn in the mapping's order, one-dimensional arrays zero.
+
+    Drawn in float64 and then cast: every dtype starts from the same draws.
+
+    Raises:
+        InvalidInput: no Generator, a dtype that is not floating-point, or a shape without entries.
+    """
+    if not isinstance(rng, np.random.Generator):
+        raise InvalidInput("rng", repr(rng), "a numpy.random.Generator")  # INI-05
+    if not np.issubdtype(dtype, np.floating):
+        raise InvalidInput("dtype", repr(dtype), "a floating-point dtype")
+    for name, shape in shapes.items():
+        if not shape or min(shape) < 1:
+            raise InvalidInput(f"shape of {name!r}", shape, "one axis or more, each of length >= 1")
     return {
-        name: (draw(rng, shape) if len(shape) > 1 else np.zeros(shape)).astype(dtype)
+        name: (draw(rng, shape) if len(shape) > 1 else np.zeros(shape)).astype(dtype)  # INI-04
         for name, shape in shapes.items()
     }  # INI-03

@@ -4,25 +4,41 @@ In: network, parameters, masks, data. Out: fractions, and Python integers that a
 Specification: docs/spec/measure.md.
 """
 
-from math import inf
+from math import inf, prod
 from typing import NamedTuple
 
 import numpy as np
 
 from refprune import ops
 from refprune.arrays import Array, Masks, Params, count_kept, weights
-from refprune.backprop import forward
+from refprune.backprop import check_labels, forward
+from refprune.errors import InvalidInput
 from refprune.network import Network, infer_shapes, layers
 
 
 def accuracy(network: Network, params: Params, x: Array, labels: Array) -> float:
-    """Return the fraction of examples whose largest logit is their label's; ties go to the lowest class."""
-    return float((forward(network, params, x).argmax(axis=1) == labels).mean())  # MEA-01
+    """Return the fraction of examples whose largest logit is their label's; ties go to the lowest class.
+
+    Raises:
+        InvalidInput: examples that do not fit, or labels that are not one class for each.
+    """
+    return float((_logits(network, params, x, labels).argmax(axis=1) == labels).mean())  # MEA-01
 
 
 def loss(network: Network, params: Params, x: Array, labels: Array) -> float:
-    """Return the mean cross-entropy over all examples."""
-    return ops.softmax_cross_entropy(forward(network, params, x).T, labels)[0]  # MEA-02
+    """Return the mean cross-entropy over all examples.
+
+    Raises:
+        InvalidInput: examples that do not fit, or labels that are not one class for each.
+    """
+    return ops.softmax_cross_entropy(_logits(network, params, x, labels).T, labels)[0]  # MEA-02
+
+
+def _logits(network: Network, params: Params, x: Array, labels: Array) -> Array:
+    """Return the logits (N, classes), once the labels fit them."""
+    logits = forward(network, params, x)
+    check_labels(labels, len(x), logits.shape[1:])  # MEA-09
+    return logits
 
 
 class Counts(NamedTuple):
@@ -58,12 +74,14 @@ def count(network: Network, params: Params, masks: Masks | None = None) -> Count
     """Return what the network costs: with masks, kept entries; MACs of one example; bytes on disk.
 
     Raises:
-        InvalidInput: parameters or masks that do not fit.
+        InvalidInput: parameters or masks that do not fit, or no weight at all.
     """
     masks = masks or {}
     positions = output_positions(network, params)
     kept, total = count_kept(masks, params)
     ranked = weights(params)
+    if not any(array.size for array in ranked.values()):  # MEA-09
+        raise InvalidInput("network", "no weight", "at least one: a fraction of nothing has no meaning")
     ranked_masks = {name: mask for name, mask in masks.items() if name in ranked}
     prunable_kept, prunable = count_kept(ranked_masks, ranked)
     kept_by_name = {name: _kept(array, masks, name) for name, array in params.items()}
@@ -74,7 +92,7 @@ def count(network: Network, params: Params, masks: Masks | None = None) -> Count
         prunable_kept=prunable_kept,
         macs=sum(ranked[name].size * positions[name] for name in ranked),  # MEA-05
         macs_nonzero=sum(kept_by_name[name] * positions[name] for name in ranked),  # MEA-06
-        bytes_dense=sum(array.nbytes for array in params.values()),
+        bytes_dense=sum(array.nbytes for array in params.values()),  # MEA-07
         bytes_bitmask=sum(bitmask_bytes(array, kept_by_name[name]) for name, array in params.items()),
         bytes_csr=sum(csr_bytes(array, kept_by_name[name]) for name, array in params.items()),
     )
@@ -83,7 +101,7 @@ def count(network: Network, params: Params, masks: Masks | None = None) -> Count
 def output_positions(network: Network, params: Params) -> dict[str, int]:
     """Return weight name -> at how many positions it is applied: 1 for dense, OH * OW for a convolution."""
     shapes = infer_shapes(network, params)
-    return {f"{node.name}.weight": int(np.prod(shapes[node.name][1:])) for node in layers(network)}
+    return {f"{node.name}.weight": prod(shapes[node.name][1:]) for node in layers(network)}  # MEA-10
 
 
 def bitmask_bytes(array: Array, kept: int) -> int:

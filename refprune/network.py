@@ -7,7 +7,7 @@ Specification: docs/spec/network.md.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from math import prod
 from typing import Any
 
@@ -99,6 +99,13 @@ OPS: Mapping[str, type[Node]] = {
     "flatten": Flatten,
 }
 """The JSON name of every record."""
+INTEGER_FIELDS: Mapping[str, tuple[int | None, int]] = {
+    "shape": (None, 1),
+    "size": (2, 1),
+    "stride": (2, 1),
+    "padding": (4, 0),
+}
+"""Field of a record -> how many integers it has (None: one or more), and the least of each."""
 
 
 # ---- The record -----------------------------------------------------------------------------------
@@ -108,12 +115,15 @@ def build(*nodes: Node) -> Network:
     """Return the network of these nodes, in this order, with every omitted input filled in.
 
     Raises:
-        InvalidInput: no Input first, a name twice, or an input that does not come before its reader.
+        InvalidInput: no Input first, a name twice, an input that does not come before its reader, or a
+            field that is not what its record says.
     """
     if not nodes or not isinstance(nodes[0], Input):
         raise InvalidInput("network", f"{nodes[:1]} as the first node", "an Input")
     network: list[Node] = []
     for node in nodes:
+        if not isinstance(node, Node):
+            raise InvalidInput("network", f"the node {node!r}", "one of the records of this module")
         before = tuple(earlier.name for earlier in network)
         network.append(_checked_node(_with_inputs(node, before), before))
     return tuple(network)
@@ -125,6 +135,7 @@ def _with_inputs(node: Node, before: tuple[str, ...]) -> Node:
 
 
 def _checked_node(node: Node, before: tuple[str, ...]) -> Node:
+    _check_fields(node)  # NET-05
     if node.name in before:
         raise InvalidInput("network", f"a second node named {node.name!r}", "one name for each node")
     if isinstance(node, Input) == bool(before):
@@ -135,6 +146,24 @@ def _checked_node(node: Node, before: tuple[str, ...]) -> Node:
     if before and len(node.inputs) != 1:
         raise InvalidInput(f"node {node.name!r}", f"inputs {node.inputs}", "one input")
     return node
+
+
+def _check_fields(node: Node) -> None:
+    """Refuse names that are no text and numbers that are no tuples of Python integers in range."""
+    texts = (node.name, *node.inputs) if isinstance(node.inputs, tuple) else (None,)
+    if not all(isinstance(text, str) and text for text in texts):
+        raise InvalidInput(
+            f"node {node.name!r}", f"inputs {node.inputs!r}", "a name and a tuple of names, as text"
+        )
+    for field, (length, least) in INTEGER_FIELDS.items():
+        value = getattr(node, field, None)
+        if value is None and not hasattr(node, field):
+            continue
+        fits = isinstance(value, tuple) and len(value) == (length or max(len(value), 1))
+        if not fits or any(type(number) is not int or number < least for number in value):
+            raise InvalidInput(
+                f"node {node.name!r}", f"{field} {value!r}", f"a tuple of {length or 'some'} integers >= {least}"
+            )
 
 
 def to_json(network: Network) -> str:
@@ -152,7 +181,7 @@ def from_json(text: str) -> Network:
     """
     try:
         document = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (TypeError, ValueError) as error:  # no text at all, or text that is not JSON
         raise InvalidInput("network", f"text that is not JSON ({error})", "what to_json writes") from error
     head = {key: document.get(key) for key in ("format", "version")} if isinstance(document, dict) else document
     if head != {"format": "refprune-network", "version": 0} or not isinstance(document.get("nodes"), list):
@@ -161,13 +190,15 @@ def from_json(text: str) -> Network:
 
 
 def _node_from_json(entry: Any) -> Node:
-    kind = OPS.get(entry.get("op", "")) if isinstance(entry, dict) else None
+    op = entry.get("op") if isinstance(entry, dict) else None
+    kind = OPS.get(op) if isinstance(op, str) else None
     if kind is None:
         raise InvalidInput("network", f"node {entry}", f"an op among {sorted(OPS)}")
     known = {field.name for field in fields(kind)}
-    unknown = set(entry) - known - {"op"}
-    if unknown or "name" not in entry:
-        raise InvalidInput(f"node {entry.get('name')!r}", f"fields {sorted(entry)}", f"op and {sorted(known)}")
+    needed = {field.name for field in fields(kind) if field.default is MISSING}
+    if not needed <= set(entry) - {"op"} <= known:  # NET-06
+        got, expected = f"fields {sorted(entry)}", f"op, {sorted(needed)} and maybe {sorted(known - needed)}"
+        raise InvalidInput(f"node {entry.get('name')!r}", got, expected)
     return kind(**{key: _tuples(value) for key, value in entry.items() if key != "op"})
 
 
@@ -185,7 +216,7 @@ def infer_shapes(network: Network, params: Params) -> dict[str, Shape]:
         InvalidInput: a parameter missing, unknown, or of a shape the node cannot use; no output left.
     """
     expected = {f"{node.name}.{part}" for node in layers(network) for part in ("weight", "bias")}
-    if set(params) != expected:
+    if set(params) != expected:  # NET-04
         raise InvalidInput("parameters", sorted(set(params) ^ expected), f"exactly {sorted(expected)}")
     shapes: dict[str, Shape] = {}
     for node in network:
@@ -249,9 +280,8 @@ def _require(node: Node, shape: Shape, rank: int) -> None:
 
 def _window_shape(node: Node, shape: Shape, size: Shape, stride: Pair, padding: Padding) -> Pair:
     """Return the output's rows and columns; every window must hold at least one entry that is not padding."""
-    if len(size) != 2 or len(stride) != 2 or len(padding) != 4 or min(*size, *stride) < 1 or min(padding) < 0:
-        got = f"size {size}, stride {stride}, padding {padding}"
-        raise InvalidInput(f"node {node.name!r}", got, "two sizes and strides >= 1 and four paddings >= 0")
+    if min(size) < 1:
+        raise InvalidInput(f"node {node.name!r}", f"a window of {size}", "at least one row and one column")
     if any(side >= window for side, window in zip(padding, (*size, *size), strict=True)):
         raise InvalidInput(
             f"node {node.name!r}", f"padding {padding}", f"less than the window {size} on every side"

@@ -35,7 +35,7 @@ def dense(x: Array, w: Array, b: Array) -> tuple[Array, DenseCache]:
 
 def dense_backward(dy: Array, cache: DenseCache, *, need_dx: bool) -> tuple[Array | None, Array, Array]:
     """Return `dx = w' dy`, `dw = dy x'`, `db = sum over N of dy`; dx is None when nobody needs it."""
-    dx = cache.w.T @ dy if need_dx else None  # (in, N)
+    dx = cache.w.T @ dy if need_dx else None  # (in, N)  # OPS-13
     dw = dy @ cache.x.T  # (out, in)
     db = dy.sum(axis=1)  # (out,)
     return dx, dw, db  # OPS-01
@@ -71,15 +71,16 @@ def conv2d_backward(dy: Array, cache: ConvCache, *, need_dx: bool) -> tuple[Arra
     dy_matrix = dy.reshape(out, -1)  # (O, OH*OW*N)
     dw = (dy_matrix @ cache.patches.T).reshape(cache.w.shape)  # (O, C, kh, kw)
     db = dy_matrix.sum(axis=1)  # (O,)
-    dx = _scatter_patches(cache.w.reshape(out, -1).T @ dy_matrix, dy.shape, cache) if need_dx else None
-    return dx, dw, db  # OPS-02
+    if not need_dx:
+        return None, dw, db  # OPS-13
+    return _scatter_patches(cache.w.reshape(out, -1).T @ dy_matrix, dy.shape, cache), dw, db  # OPS-02
 
 
 def _scatter_patches(dpatches: Array, dy_shape: tuple[int, ...], cache: ConvCache) -> Array:
     """Add each patch entry's gradient to the input it was copied from (the transpose of taking patches)."""
     _, channels, kh, kw = cache.w.shape
     dpatches = dpatches.reshape(channels, kh, kw, *dy_shape[1:])  # (C, kh, kw, OH, OW, N)
-    dx = np.zeros(_padded_shape(cache.x_shape, cache.padding), dpatches.dtype)
+    dx = np.zeros(_padded_shape(cache.x_shape, cache.padding), dpatches.dtype)  # OPS-12
     for u, v in np.ndindex(kh, kw):
         _offset(dx, u, v, dy_shape[1:3], cache.stride)[...] += dpatches[:, u, v]
     return unpad(dx, cache.padding)  # (C, H, W, N)
@@ -99,7 +100,7 @@ def max_pool2d(x: Array, size: Pair, stride: Pair, padding: Padding) -> tuple[Ar
     """Return the maximum of each window; padding counts as -inf."""
     x = pad(x, padding, -np.inf)  # OPS-04
     shape = output_size(x.shape[1:3], size, stride)
-    y = _offset(x, 0, 0, shape, stride).copy()  # (C, OH, OW, N)
+    y = _offset(x, 0, 0, shape, stride).copy()  # (C, OH, OW, N)  # OPS-14
     for u, v in np.ndindex(*size):
         np.maximum(y, _offset(x, u, v, shape, stride), out=y)  # OPS-03
     return y, MaxPoolCache(x, y, size, stride, padding)
@@ -129,7 +130,7 @@ class AvgPoolCache(NamedTuple):
 
 def avg_pool2d(x: Array, size: Pair, stride: Pair, padding: Padding) -> tuple[Array, AvgPoolCache]:
     """Return the mean of each window over the entries that are not padding."""
-    ones = pad(np.ones((1, *x.shape[1:3], 1), x.dtype), padding, 0)
+    ones = pad(np.ones((1, *x.shape[1:3], 1), x.dtype), padding, 0)  # OPS-12
     counts = _window_sums(ones, size, stride)[0]  # (OH, OW, 1)
     y = _window_sums(pad(x, padding, 0), size, stride) / counts  # (C, OH, OW, N)  # OPS-06
     return y, AvgPoolCache(x.shape, counts, size, stride, padding)
@@ -182,7 +183,7 @@ def softmax_cross_entropy(logits: Array, labels: Array) -> tuple[float, CrossEnt
 
 def softmax_cross_entropy_backward(cache: CrossEntropyCache) -> Array:
     """Return `(softmax(z) - onehot(label)) / N`, shape (classes, N)."""
-    dlogits = cache.probabilities.copy()
+    dlogits = cache.probabilities.copy()  # OPS-14
     dlogits[cache.labels, np.arange(cache.labels.size)] -= 1
     dlogits /= cache.labels.size
     return dlogits  # OPS-09
@@ -192,7 +193,7 @@ def pad(x: Array, padding: Padding, value: float) -> Array:
     """Return x (C, H, W, N) with `value` around it; x itself when there is no padding."""
     if not any(padding):
         return x
-    top, left, bottom, right = padding
+    top, left, bottom, right = padding  # OPS-11
     width = ((0, 0), (top, bottom), (left, right), (0, 0))
     return np.pad(x, width, constant_values=value)
 
@@ -205,7 +206,7 @@ def unpad(x: Array, padding: Padding) -> Array:
 
 def output_size(size: tuple[int, ...], window: Pair, stride: Pair) -> Pair:
     """Return floor((size - window) / stride) + 1 for rows and columns of an already padded input."""
-    rows, columns = ((n - k) // s + 1 for n, k, s in zip(size, window, stride, strict=True))
+    rows, columns = ((n - k) // s + 1 for n, k, s in zip(size, window, stride, strict=True))  # OPS-10
     return rows, columns
 
 

@@ -26,7 +26,7 @@ def cubic(initial: float, final: float, progress: float) -> float:
 def geometric(initial: float, final: float, progress: float) -> float:
     """Return `1 - (1 - initial) ((1 - final) / (1 - initial))^p`: the same fraction of the rest each time.
 
-    From 0 this is `1 - (1 - final)^p` [Frankle2019].
+    From 0 this is `1 - (1 - final)^p` [Frankle2019]. Towards 1 everything goes at once.
     """
     if initial == final:
         return final
@@ -48,10 +48,15 @@ class Schedule:
 
     curve: Curve
     final: float
+    """Sparsity from `end` on, a fraction."""
     end: int
+    """Updates done when the final sparsity is reached."""
     initial: float = 0.0
+    """Sparsity until `begin`, a fraction."""
     begin: int = 0
+    """Updates done when pruning starts."""
     every: int = 1
+    """Updates from one pruning to the next."""
 
     def __post_init__(self) -> None:
         """Refuse what could never fire or would not be monotone."""
@@ -65,18 +70,21 @@ class Schedule:
 
 def one_shot(final: float, step: int = 0) -> Schedule:
     """Return the schedule that fires once, at `step`, with `final`."""
-    return Schedule(linear, final, end=step, begin=step)  # SCH-06
+    return Schedule(linear, final, end=step, begin=step)  # SCH-10
 
 
 def sparsity_at(schedule: Schedule, step: int) -> float:
-    """Return the sparsity at `step`: final from end on, initial until begin, both exactly as given."""
+    """Return the sparsity at `step`: final from end on, initial until begin, both exactly as given.
+
+    Always a float: an int would be read as a count of entries.
+    """
+    initial, final = float(schedule.initial), float(schedule.final)  # SCH-09
     if step >= schedule.end:
-        return schedule.final  # SCH-01
+        return final  # SCH-01
     if step <= schedule.begin:
-        return schedule.initial  # SCH-01
+        return initial  # SCH-01
     progress = (step - schedule.begin) / (schedule.end - schedule.begin)
-    value = schedule.curve(schedule.initial, schedule.final, progress)
-    return min(max(value, schedule.initial), schedule.final)  # SCH-02
+    return min(max(schedule.curve(initial, final, progress), initial), final)  # SCH-02
 
 
 def firing_steps(schedule: Schedule, steps: int) -> tuple[int, ...]:
@@ -87,6 +95,7 @@ def firing_steps(schedule: Schedule, steps: int) -> tuple[int, ...]:
     Raises:
         InvalidInput: the run ends before the schedule does, so the final sparsity would never be reached.
     """
+    check_integer("steps of the run", steps, least=0)
     if steps < schedule.end:  # SCH-07
         raise InvalidInput("schedule", f"end {schedule.end} in a run of {steps} steps", "end within the run")
     regular = range(schedule.begin, schedule.end, schedule.every)

@@ -69,7 +69,7 @@ def select(
     for pool, names in pools.items():
         kept, short[pool] = _select_pool(pool, names, scores, alive, targets[pool], min_kept)
         masks |= _split(kept, names, scores)
-    return Selection({name: masks[name] for name in scores}, short)
+    return Selection({name: masks[name] for name in scores}, short)  # SEL-13
 
 
 def _targets(pools: Pools, sparsity: Sparsity | Mapping[str, Sparsity]) -> Mapping[str, Sparsity]:
@@ -93,7 +93,7 @@ def _select_pool(
     pool: str, names: tuple[str, ...], scores: Scores, alive: Masks, sparsity: Sparsity, min_kept: int
 ) -> tuple[Mask, int]:
     """Return what the pool keeps, as one flat mask in the order of its tensors, and how many it is short."""
-    flat_scores = np.concatenate([np.ravel(scores[name], order="C") for name in names])  # SEL-04
+    flat_scores = np.concatenate([np.ravel(scores[name], order="C") for name in names])  # SEL-14
     flat_alive = np.concatenate([np.ravel(alive[name], order="C") for name in names])
     if flat_scores.size == 0:
         raise InvalidInput(f"pool {pool!r}", "no entries", "at least one entry")  # SEL-12
@@ -122,6 +122,13 @@ def removal_count(sparsity: Sparsity, size: int) -> int:
     return round(float(sparsity) * size)  # SEL-01
 
 
+def random_masks(
+    shapes: Mapping[str, tuple[int, ...]], sparsity: Sparsity, rng: np.random.Generator, scope: Scope = local
+) -> dict[str, Mask]:
+    """Return masks of a uniformly drawn selection: one score from U[0, 1) for each entry, then `select`."""
+    return select({name: rng.random(shape) for name, shape in shapes.items()}, sparsity, scope).masks  # SEL-16
+
+
 def keep_best(scores: Array, alive: Mask, count: int, reserved: Mask | None = None) -> Mask:
     """Return the mask that keeps all but `count` entries of a flat pool: the audited form.
 
@@ -133,7 +140,7 @@ def keep_best(scores: Array, alive: Mask, count: int, reserved: Mask | None = No
     position = np.arange(scores.size)
     order = np.lexsort((position, -scores, ~alive, rank_last))  # SEL-04
     kept = np.zeros(scores.size, np.bool_)
-    kept[order[: scores.size - count]] = True
+    kept[order[: scores.size - count]] = True  # SEL-15
     return kept
 
 

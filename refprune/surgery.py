@@ -29,37 +29,42 @@ def compact(arrays: Mapping[str, Array], groups: Iterable[Group], unit_masks: Ma
     inferred from zeros; survivors keep their order and their bits.
 
     Args:
-        arrays: keyed as the parameters; arrays of no group are copied.
+        arrays: keyed as the parameters; arrays of no group are copied, one that is missing (a mask, when
+            its parameter is dense) stays missing.
         groups: what a unit consists of.
         unit_masks: group name -> (size,) bool; a group without a mask stays whole.
 
     Raises:
-        InvalidInput: a mask of an unknown group or of another size, or one that leaves no unit.
+        InvalidInput: a mask of an unknown group or of another size, one that leaves no unit, or an array
+            that is not as long as the units of its group.
     """
     groups = tuple(groups)
     check_masks(unit_masks, {group.name: np.empty(group.size) for group in groups})
     kept = {group.name: _kept(group, unit_masks) for group in groups}
-    small = {name: array.copy() for name, array in arrays.items()}
+    small = {name: array.copy() for name, array in arrays.items()}  # SUR-13
     for group in groups:
-        for part in (*group.producers, *group.consumers):
-            small[part.array] = _take(small[part.array], part, kept[group.name])  # SUR-01 SUR-02
+        for part in (*group.producers, *group.consumers):  # SUR-01
+            if part.array in small:  # SUR-12
+                small[part.array] = _take(small[part.array], part, group, kept[group.name])
     return Compacted(small, kept)
 
 
 def _kept(group: Group, unit_masks: Masks) -> Array:
     """Return the indices of the units that stay, ascending."""
     kept = np.flatnonzero(unit_masks.get(group.name, np.ones(group.size, np.bool_)))  # SUR-03
-    if not kept.size:
-        raise InvalidInput(
-            f"group {group.name!r}", "no unit left", "at least one: a layer needs an output"
-        )  # SUR-04
+    if not kept.size:  # SUR-04
+        raise InvalidInput(f"group {group.name!r}", "no unit left", "at least one: a layer needs an output")
     return kept
 
 
-def _take(array: Array, part: Slice, kept: Array) -> Array:
+def _take(array: Array, part: Slice, group: Group, kept: Array) -> Array:
     """Return the array with only the entries of these units along the slice's axis."""
+    length = array.shape[part.axis] if part.axis < array.ndim else None
+    if length != group.size * part.span:  # SUR-14
+        expected = f"{group.size * part.span} entries along axis {part.axis}, group {group.name!r} has {group.size}"
+        raise InvalidInput(f"array {part.array!r}", f"shape {array.shape}", expected)
     indices = (kept[:, None] * part.span + np.arange(part.span)).ravel()
-    return np.take(array, indices, axis=part.axis)
+    return np.take(array, indices, axis=part.axis)  # SUR-02
 
 
 def masks_without(groups: Iterable[Group], units: Mapping[str, Sequence[int]]) -> dict[str, Mask]:
@@ -72,10 +77,10 @@ def masks_without(groups: Iterable[Group], units: Mapping[str, Sequence[int]]) -
     unknown = sorted(set(units) - set(sizes))
     if unknown:
         raise InvalidInput("units", f"of {unknown}", f"groups among {sorted(sizes)}")  # SUR-07
-    masks = {name: np.ones(size, np.bool_) for name, size in sizes.items()}
+    masks = {name: np.ones(size, np.bool_) for name, size in sizes.items()}  # SUR-10
     for name, indices in units.items():
         for index in indices:
-            check_integer(f"unit of {name!r}", index, least=0)
+            check_integer(f"unit of {name!r}", index, least=0)  # SUR-07
             if index >= sizes[name] or not masks[name][index]:  # SUR-07
                 raise InvalidInput(f"units of {name!r}", list(indices), f"distinct indices below {sizes[name]}")
             masks[name][index] = False

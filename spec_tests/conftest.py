@@ -1,12 +1,14 @@
 """Hypothesis profiles, the backend under test, and the closing lines of a run."""
 
+import importlib
 import os
 
 import pytest
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 
 from spec_tests.adapter import Backend
-from spec_tests.backends.reference import REFERENCE
+
+DEFAULT_BACKEND = "spec_tests.backends.reference:REFERENCE"
 
 # Every field that matters is set: Hypothesis loads a `ci` profile of its own on CI machines.
 _ALWAYS = settings(
@@ -24,5 +26,28 @@ settings.load_profile(os.environ.get("REFPRUNE_PROFILE", "ci"))
 
 @pytest.fixture(scope="session")
 def backend() -> Backend:
-    """Return what is under test."""
-    return REFERENCE
+    """Return what is under test: $REFPRUNE_BACKEND as `package.module:object`, or the reference."""
+    module, _, name = os.environ.get("REFPRUNE_BACKEND", DEFAULT_BACKEND).partition(":")
+    found: Backend = getattr(importlib.import_module(module), name)
+    return found
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the mutation score, the false alarms and whatever a test recorded as its summary."""
+    reports = [report for group in ("passed", "failed") for report in terminalreporter.stats.get(group, [])]
+    said = [text for report in reports for key, text in report.user_properties if key == "summary"]
+    mutants = [report for report in reports if "::test_killed_by_examples[" in report.nodeid]
+    alternatives = [report for report in reports if "::test_no_false_alarm[" in report.nodeid]
+    if mutants:
+        killed = sum(report.passed for report in mutants)
+        said.append(
+            f"mutation score: {killed} of {len(mutants)} wrong implementations killed by literal examples alone"
+        )
+    if alternatives:
+        names = {report.nodeid.split("[")[1].split(" ")[0] for report in alternatives}
+        alarms = sum(report.failed for report in alternatives)
+        said.append(f"false alarms: {alarms} in {len(alternatives)} checks of {len(names)} correct alternatives")
+    if said:
+        terminalreporter.section("the suite about itself")
+        for line in said:
+            terminalreporter.write_line(line)

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from refprune.arrays import Array, Grads, Masks, Params, check_float_arrays, check_masks, weights
+from refprune.arrays import Array, Grads, Mask, Masks, Params, check_float_arrays, check_masks, masked, weights
 from refprune.errors import InvalidInput
 
 
@@ -24,9 +24,9 @@ class Evidence:
     gates: Mapping[str, Array] | None = None
     """Weight name -> (units,): sum over batch and positions of z dL/dz, z the output of the layer."""
     draws: Mapping[str, Array] | None = None
-    """Weight name -> numbers from U[0, 1), shaped as the weight."""
+    """Weight name -> numbers drawn from U[0, 1), shaped as the weight."""
     unit_draws: Mapping[str, Array] | None = None
-    """Weight name -> (units,): numbers from U[0, 1)."""
+    """Weight name -> (units,): numbers drawn from U[0, 1)."""
 
 
 class Criterion(NamedTuple):
@@ -38,32 +38,60 @@ class Criterion(NamedTuple):
     contributions: Callable[[Evidence], dict[str, Array]]
 
 
+UNIT_EVIDENCE = frozenset({"gates", "unit_draws"})
+"""The evidence that has one number for each unit, (units,); all other evidence is shaped as the weight."""
+
+
 def contribute(criterion: Criterion, evidence: Evidence, masks: Masks | None = None) -> dict[str, Array]:
     """Return the signed contribution of every weight entry (or unit), by the name of the weight.
 
+    A removed entry contributes +0.0, whatever the evidence says of it.
+
     Raises:
-        InvalidInput: evidence the criterion needs is missing; an alive weight is NaN or infinite; a
-            contribution of an alive entry is NaN.
+        InvalidInput: evidence the criterion needs is missing or does not fit the weights; an alive weight is
+            NaN or infinite; a contribution of an alive entry is NaN.
     """
-    for name in criterion.needs:
-        if getattr(evidence, name) is None:
-            raise InvalidInput(f"criterion {criterion.name}", f"no {name}", f"evidence with {name}")  # CRI-02
-    check_float_arrays("parameter", evidence.params)
     masks = masks or {}
+    check_float_arrays("parameter", evidence.params)
     check_masks(masks, evidence.params)
     ranked = weights(evidence.params)
+    check_evidence(criterion, evidence, ranked)
+    check_finite(ranked, masks)
+    with np.errstate(over="ignore", invalid="ignore"):  # infinity is an ordinary extreme; NaN is refused below
+        contributions = criterion.contributions(evidence)
+    alive = {name: _alive(criterion, masks[name]) for name in ranked if name in masks}
+    check_numbers({name: contributions[name] for name in ranked}, alive)
+    return {name: masked(contributions[name], alive.get(name)) for name in ranked}  # CRI-08
+
+
+def check_evidence(criterion: Criterion, evidence: Evidence, ranked: Params) -> None:
+    """Refuse evidence that lacks what the criterion needs, or that is not of these weights."""
+    for need in criterion.needs:
+        known = getattr(evidence, need)
+        if known is None:
+            raise InvalidInput(f"criterion {criterion.name}", f"no {need}", f"evidence with {need}")  # CRI-02
+        check_float_arrays(need, known)
+        for name, array in ranked.items():
+            shape = array.shape[:1] if need in UNIT_EVIDENCE else array.shape
+            if name not in known or known[name].shape != shape:  # CRI-09
+                got = f"shape {known[name].shape}" if name in known else "nothing"
+                raise InvalidInput(f"{need} of {name!r}", got, f"an array of shape {shape}")
+
+
+def check_finite(ranked: Params, masks: Masks) -> None:
+    """Refuse weights that are NaN or infinite where they are alive."""
     for name, array in ranked.items():
-        alive = masks.get(name, np.ones(array.shape, np.bool_))
-        if not np.isfinite(array[alive]).all():  # CRI-01
+        if not np.isfinite(array if name not in masks else array[masks[name]]).all():  # CRI-01
             raise InvalidInput(f"weights {name!r}", "NaN or infinity at an alive entry", "finite numbers")
-    contributions = criterion.contributions(evidence)
-    return {name: _numbers(name, contributions[name], masks) for name in ranked}
 
 
-def _numbers(name: str, contributions: Array, masks: Masks) -> Array:
-    """Refuse NaN where it would be ranked."""
-    alive = masks.get(name)
-    ranked = contributions if alive is None or alive.shape != contributions.shape else contributions[alive]
-    if np.isnan(ranked).any():
-        raise InvalidInput(f"contributions {name!r}", "NaN at an alive entry", "numbers, finite or infinite")
-    return contributions
+def check_numbers(contributions: Mapping[str, Array], alive: Masks) -> None:
+    """Refuse NaN where it would be ranked; infinity is an ordinary extreme."""
+    for name, array in contributions.items():
+        if np.isnan(array if name not in alive else array[alive[name]]).any():  # CRI-10
+            raise InvalidInput(f"contributions {name!r}", "NaN at an alive entry", "numbers, finite or infinite")
+
+
+def _alive(criterion: Criterion, mask: Mask) -> Mask:
+    """Return what is alive at the criterion's level: an entry, or a unit any of whose weights is alive."""
+    return mask if criterion.level == "element" else np.any(mask, axis=tuple(range(1, mask.ndim)), keepdims=False)

@@ -14,7 +14,7 @@ from refprune.criteria import CRITERIA, Evidence, contribute
 from refprune.granularity import REDUCERS, Granularity, Group, Slice, block, element, n_of_m, unit
 from refprune.lab import store
 from refprune.network import Network
-from refprune.selection import Selection, global_, local, select
+from refprune.selection import Selection, global_, local, random_masks, select
 from spec_tests.adapter import (
     PROFILES,
     Blocks,
@@ -121,10 +121,8 @@ class Reference:
     def random_mask(
         self, shapes: Mapping[str, tuple[int, ...]], sparsity: float | int, pools: str, seed: int
     ) -> Masks:
-        """Draw scores, then select."""
-        rng = np.random.default_rng(seed)
-        draws = {name: rng.random(shape) for name, shape in shapes.items()}
-        return select(draws, sparsity, SCOPES[pools]).masks
+        """Draw from a generator of this seed."""
+        return random_masks(shapes, sparsity, np.random.default_rng(seed), SCOPES[pools])
 
     def count(self, network: Network, params: Params, masks: Masks) -> Mapping[str, Any]:
         """Return counts and ratios by name."""

@@ -73,9 +73,9 @@ def _draw_block(draw: st.DrawFn, nodes: list[Node], shapes: dict[str, Shape], nu
     if draw(st.booleans()):
         nodes.append(Relu(f"{name}_relu"))
     if min(height, width) >= 2 and draw(st.booleans()):
-        pool: type[MaxPool2d | AvgPool2d] = draw(st.sampled_from((MaxPool2d, AvgPool2d)))
         padding = (draw(st.integers(0, 1)), 0, 0, draw(st.integers(0, 1)))
-        nodes.append(pool(f"{name}_pool", (2, 2), (2, 1), padding))
+        pools: list[Node] = [kind(f"{name}_pool", (2, 2), (2, 1), padding) for kind in (MaxPool2d, AvgPool2d)]
+        nodes.append(draw(st.sampled_from(pools)))
         height, width = (height + padding[0] - 2) // 2 + 1, width + padding[3] - 2 + 1
     return out, height, width
 
