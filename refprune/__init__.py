@@ -1,8 +1,8 @@
 """A pure NumPy reference implementation of neural-network pruning.
 
 Read the modules in the order of their floors; imports point down only:
-0 `errors` `arrays` `ops` `data` `schedules`, 1 `network` `criteria` `granularity` `selection`,
-2 `coupling` `evidence` `training`, 3 `surgery`, 4 `pruning` `measure`.
+`errors`; `arrays` `ops` `data` `schedules`; `network` `criteria` `granularity` `selection`;
+`architectures` `initialisation` `backprop` `coupling`; `evidence` `training` `surgery`; `pruning` `measure`.
 `lab` is what people do with the reference (the command line); nothing here imports it.
 The guided tour is docs/tour.md, the specification docs/spec/.
 """

@@ -101,6 +101,7 @@ def _check_run(network: Network, params: Params, x: Array) -> dict[str, Shape]:
 
 def _run(network: Network, params: Params, x: Array) -> tuple[dict[str, Array], dict[str, Any]]:
     """Return the value and the cache of every node."""
+    # BAC-07: this may be a view of the caller's x (one example); no layer writes into what it is given.
     values: dict[str, Array] = {network[0].name: np.ascontiguousarray(np.moveaxis(x, 0, -1))}
     caches: dict[str, Any] = {}
     for node in network[1:]:

@@ -15,7 +15,6 @@ from refprune.criteria import Evidence
 from refprune.errors import InvalidInput
 from refprune.network import Network, layers
 
-
 NEEDS = frozenset(field.name for field in fields(Evidence)) - {"params"}
 """What can be asked for."""
 

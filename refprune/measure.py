@@ -26,7 +26,7 @@ def accuracy(network: Network, params: Params, x: Array, labels: Array) -> float
 
 
 def loss(network: Network, params: Params, x: Array, labels: Array) -> float:
-    """Return the mean cross-entropy over all examples.
+    """Return the mean cross-entropy over all examples, natural logarithm.
 
     Raises:
         InvalidInput: examples that do not fit, or labels that are not one class for each.
@@ -116,5 +116,5 @@ def csr_bytes(array: Array, kept: int) -> int:
 
 def _kept(array: Array, masks: Masks, name: str) -> int:
     mask = masks.get(name)
-    kept: int = array.size if mask is None else int(np.count_nonzero(mask))
+    kept: int = array.size if mask is None else int(np.count_nonzero(mask))  # MEA-11
     return kept

@@ -131,7 +131,7 @@ def build(*nodes: Node) -> Network:
 
 def _with_inputs(node: Node, before: tuple[str, ...]) -> Node:
     """Return the node reading the one before it, if it does not say what it reads."""  # NET-01
-    return node if node.inputs or not before else replace(node, inputs=before[-1:])
+    return replace(node, inputs=before[-1:]) if before and node.inputs == () else node
 
 
 def _checked_node(node: Node, before: tuple[str, ...]) -> Node:
@@ -156,14 +156,16 @@ def _check_fields(node: Node) -> None:
             f"node {node.name!r}", f"inputs {node.inputs!r}", "a name and a tuple of names, as text"
         )
     for field, (length, least) in INTEGER_FIELDS.items():
-        value = getattr(node, field, None)
-        if value is None and not hasattr(node, field):
-            continue
-        fits = isinstance(value, tuple) and len(value) == (length or max(len(value), 1))
-        if not fits or any(type(number) is not int or number < least for number in value):
-            raise InvalidInput(
-                f"node {node.name!r}", f"{field} {value!r}", f"a tuple of {length or 'some'} integers >= {least}"
-            )
+        if hasattr(node, field) and not _are_integers(getattr(node, field), length, least):
+            got = f"{field} {getattr(node, field)!r}"
+            raise InvalidInput(f"node {node.name!r}", got, f"a tuple of {length or 'some'} integers >= {least}")
+
+
+def _are_integers(value: object, length: int | None, least: int) -> bool:
+    """Say whether this is a tuple of `length` Python integers (None: one or more), none below `least`."""
+    if not isinstance(value, tuple) or len(value) != (length or max(len(value), 1)):
+        return False
+    return all(type(number) is int and number >= least for number in value)
 
 
 def to_json(network: Network) -> str:

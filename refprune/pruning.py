@@ -10,14 +10,23 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from refprune.arrays import Array, Masks, Params, Scores, apply_masks
-from refprune.backprop import loss_and_grads
 from refprune.criteria import Criterion, Evidence, contribute
-from refprune.errors import InvalidInput
+from refprune.errors import InvalidInput, check_integer
 from refprune.granularity import Granularity
 from refprune.network import Network
 from refprune.schedules import Schedule, firing_steps, sparsity_at
 from refprune.selection import Scope, Sparsity, select
-from refprune.training import Optimiser, Rate, State, Step, mask_state, start, update
+from refprune.training import (
+    Optimiser,
+    Rate,
+    State,
+    Step,
+    check_batches,
+    mask_state,
+    one_step,
+    start,
+    train,
+)
 
 Collect = Callable[[Params], Evidence]
 """Parameters -> evidence, from data of the caller's choice."""
@@ -56,8 +65,13 @@ class Round:
 
 
 def prune(method: Method, evidence: Evidence, sparsity: Sparsity, within: Pruned | None = None) -> Pruned:
-    """Return the masks of one pruning step; what `within` removed stays removed."""
-    check_levels(method)
+    """Return the masks of one pruning step; what `within` removed stays removed.
+
+    Raises:
+        InvalidInput: a criterion and a granularity that cannot be combined, or what criterion, granularity and
+            selection refuse.
+    """
+    check_levels(method, evidence.params)
     masks = within.masks if within else {}
     scores = method.granularity.reduce(contribute(method.criterion, evidence, masks))
     alive = within.unit_masks if within else None
@@ -66,10 +80,13 @@ def prune(method: Method, evidence: Evidence, sparsity: Sparsity, within: Pruned
     return Pruned(scores, selection.masks, expanded, selection.short)  # PRU-01
 
 
-def check_levels(method: Method) -> None:
-    """Refuse a criterion that speaks of units where single entries are selected."""
-    if method.criterion.level == "unit" and method.granularity.min_kept == 0:
-        expected = "the granularity unit"
+def check_levels(method: Method, params: Params) -> None:
+    """Refuse a criterion that speaks of units where entries are selected.
+
+    A granularity of units has a mask for each of its groups, even where no array has one.
+    """
+    if method.criterion.level == "unit" and not method.granularity.collapse({}, params):  # PRU-10
+        expected = "the granularity unit, of at least one group"
         raise InvalidInput(f"criterion {method.criterion.name}", "a granularity of entries", expected)
 
 
@@ -97,7 +114,17 @@ class Snapshot(NamedTuple):
 
 def take_snapshot(params: Params, step: int) -> Snapshot:
     """Return a snapshot that later training cannot change: a copy of every array."""
+    check_integer("snapshot's step", step, least=0)  # PRU-10
     return Snapshot({name: array.copy() for name, array in params.items()}, step)  # PRU-04
+
+
+def training_run(
+    network: Network, x: Array, labels: Array, batches: Sequence[Array], optimiser: Optimiser, rate: Rate
+) -> Run:
+    """Return the run over these batches, from any step on, with a fresh optimiser each time."""
+    return lambda params, masks, first: train(
+        network, params, x, labels, batches, optimiser, rate, masks, first
+    )  # PRU-09
 
 
 def fine_tune(run: Run, first: int = 0) -> Retrain:
@@ -106,8 +133,11 @@ def fine_tune(run: Run, first: int = 0) -> Retrain:
 
 
 def rewind_weights(run: Run, snapshot: Snapshot) -> Retrain:
-    """Return the retraining from the snapshot's values, at the snapshot's step [Frankle2019]."""
-    return lambda params, masks: run(rewound(params, snapshot, masks), masks, snapshot.step)  # PRU-05
+    """Return the retraining from the snapshot's values, at the snapshot's step [Frankle2019].
+
+    With a snapshot of the trained parameters this is `fine_tune(run, snapshot.step)`.
+    """
+    return lambda params, masks: run(rewound(params, snapshot, masks), masks, snapshot.step)  # PRU-05, PRU-08
 
 
 def rewind_learning_rate(run: Run, snapshot: Snapshot) -> Retrain:
@@ -121,10 +151,10 @@ def rewound(params: Params, snapshot: Snapshot, masks: Masks) -> dict[str, Array
     Raises:
         InvalidInput: the snapshot is of other arrays.
     """
-    shapes = {name: array.shape for name, array in params.items()}
-    taken = {name: array.shape for name, array in snapshot.params.items()}
-    if shapes != taken:
-        raise InvalidInput("snapshot", f"arrays {taken}", f"arrays {shapes}")
+    expected = {name: (array.shape, array.dtype) for name, array in params.items()}
+    taken = {name: (array.shape, array.dtype) for name, array in snapshot.params.items()}
+    if expected != taken:
+        raise InvalidInput("snapshot", f"arrays {taken}", f"arrays {expected}")  # PRU-10
     return apply_masks(snapshot.params, masks)  # PRU-05
 
 
@@ -151,25 +181,28 @@ def prune_while_training(
     optimiser: Optimiser,
     rate: Rate,
 ) -> Iterator[GradualStep]:
-    """Yield one GradualStep for each batch; pruning happens after t updates for each t that fires [Zhu2017].
+    """Return one GradualStep for each batch; pruning happens after t updates for each t that fires [Zhu2017].
 
     The masks of step t hold from then on: the state that is yielded already has them applied.
+
+    Raises:
+        InvalidInput: a schedule that ends after the run, a batch that is none; before any update.
     """
-    fires = set(firing_steps(schedule, len(batches)))
-    state, pruned = start(params, optimiser), None
-    if 0 in fires:
-        state, pruned = _fire(state, method, sparsity_at(schedule, 0), collect, pruned)
-    for number, rows in enumerate(batches):
-        masks = pruned.masks if pruned else {}
-        loss, grads = loss_and_grads(network, state.params, x[rows], labels[rows])
-        state = update(state, grads, optimiser, rate(number), masks)
-        if number + 1 in fires:
-            state, pruned = _fire(state, method, sparsity_at(schedule, number + 1), collect, pruned)  # PRU-07
-        yield GradualStep(Step(loss, state), pruned)
+    fires = frozenset(firing_steps(schedule, len(batches)))
+    check_batches(x, labels, batches)
 
+    def fire(state: State, step: int, pruned: Pruned | None) -> tuple[State, Pruned | None]:
+        if step not in fires:
+            return state, pruned
+        now = prune(method, collect(state.params), sparsity_at(schedule, step), pruned)
+        return mask_state(state, now.masks), now  # PRU-07
 
-def _fire(
-    state: State, method: Method, sparsity: float, collect: Collect, within: Pruned | None
-) -> tuple[State, Pruned]:
-    pruned = prune(method, collect(state.params), sparsity, within)
-    return mask_state(state, pruned.masks), pruned
+    def run() -> Iterator[GradualStep]:
+        state, pruned = fire(start(params, optimiser), 0, None)
+        for number, rows in enumerate(batches):
+            masks = pruned.masks if pruned else {}
+            loss, state = one_step(network, state, x[rows], labels[rows], optimiser, rate(number), masks)
+            state, pruned = fire(state, number + 1, pruned)
+            yield GradualStep(Step(loss, state), pruned)
+
+    return run()

@@ -61,7 +61,7 @@ def select(
     check_float_arrays("scores", scores)
     check_masks(within or {}, scores)
     check_integer("min_kept", min_kept, least=0)
-    pools = scope(scores)
+    pools = checked_pools(scope(scores), scores)
     targets = _targets(pools, sparsity)
     alive = {name: _alive(name, array, within or {}) for name, array in scores.items()}
     masks: dict[str, Mask] = {}
@@ -70,6 +70,14 @@ def select(
         kept, short[pool] = _select_pool(pool, names, scores, alive, targets[pool], min_kept)
         masks |= _split(kept, names, scores)
     return Selection({name: masks[name] for name in scores}, short)  # SEL-13
+
+
+def checked_pools(pools: Pools, names: Iterable[str]) -> Pools:
+    """Return the pools if every tensor is in exactly one of them."""
+    pooled = sorted(name for members in pools.values() for name in members)
+    if pooled != sorted(names) or not pools:  # SEL-17
+        raise InvalidInput("pools", f"tensors {pooled}", f"each of {sorted(names)} exactly once")
+    return pools
 
 
 def _targets(pools: Pools, sparsity: Sparsity | Mapping[str, Sparsity]) -> Mapping[str, Sparsity]:

@@ -61,7 +61,9 @@ def _take(array: Array, part: Slice, group: Group, kept: Array) -> Array:
     """Return the array with only the entries of these units along the slice's axis."""
     length = array.shape[part.axis] if part.axis < array.ndim else None
     if length != group.size * part.span:  # SUR-14
-        expected = f"{group.size * part.span} entries along axis {part.axis}, group {group.name!r} has {group.size}"
+        expected = (
+            f"{group.size * part.span} entries along axis {part.axis}, group {group.name!r} has {group.size}"
+        )
         raise InvalidInput(f"array {part.array!r}", f"shape {array.shape}", expected)
     indices = (kept[:, None] * part.span + np.arange(part.span)).ravel()
     return np.take(array, indices, axis=part.axis)  # SUR-02

@@ -5,15 +5,18 @@ Out: the state after every update, in which every removed entry, and its optimis
 Specification: docs/spec/training.md.
 """
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
 
-from refprune.arrays import Array, Masks, Params, apply_masks, check_float_arrays, check_masks, masked
+from refprune.arrays import Array, Grads, Masks, Params, apply_masks, check_float_arrays, check_masks, masked
 from refprune.backprop import loss_and_grads
-from refprune.errors import InvalidInput
+from refprune.errors import InvalidInput, check_integer
 from refprune.network import Network
 
 Slots = tuple[Array, ...]
@@ -25,10 +28,24 @@ Rate = Callable[[int], float]
 
 
 class Optimiser(NamedTuple):
-    """How many slots each parameter has, and the formula of one update."""
+    """How many slots each parameter has, and the formula of one update, coordinate by coordinate."""
 
     slots: int
     formula: Formula
+
+
+# ---- Optimisers and learning rates ----------------------------------------------------------------
+
+
+def _number(what: str, value: object, least: float = 0.0, below: float = inf) -> float:
+    """Return a hyper-parameter as a Python float: a NumPy float64 scalar would widen float32 arrays.
+
+    Raises:
+        InvalidInput: no real number in [least, below); a bool and NaN are none.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real) or not least <= float(value) < below:
+        raise InvalidInput(what, repr(value), f"a number in [{least:g}, {below:g})")  # TRN-13
+    return float(value)  # TRN-11
 
 
 def sgd(momentum: float = 0.0, *, nesterov: bool = False, weight_decay: float = 0.0) -> Optimiser:
@@ -36,7 +53,7 @@ def sgd(momentum: float = 0.0, *, nesterov: bool = False, weight_decay: float = 
 
     `d = g + decay w; v' = mu v + d; w' = w - rate v'`, or with Nesterov `w' = w - rate (d + mu v')`.
     """
-    momentum, weight_decay = float(momentum), float(weight_decay)
+    momentum, weight_decay = _number("momentum", momentum, below=1), _number("weight decay", weight_decay)
 
     def formula(w: Array, g: Array, slots: Slots, rate: float, update: int) -> tuple[Array, Slots]:  # noqa: ARG001  the formula of every optimiser has the same arguments
         decayed = g + weight_decay * w if weight_decay else g  # TRN-04
@@ -53,7 +70,8 @@ def adam(beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8, weight_dec
     `d = g + decay w; m' = b1 m + (1 - b1) d; u' = b2 u + (1 - b2) d^2;
     w' = w - rate (m' / (1 - b1^t)) / (sqrt(u' / (1 - b2^t)) + eps)`.
     """
-    beta1, beta2, eps, weight_decay = float(beta1), float(beta2), float(eps), float(weight_decay)
+    beta1, beta2 = _number("beta1", beta1, below=1), _number("beta2", beta2, below=1)
+    eps, weight_decay = _number("eps", eps, least=sys.float_info.min), _number("weight decay", weight_decay)
 
     def formula(w: Array, g: Array, slots: Slots, rate: float, update: int) -> tuple[Array, Slots]:
         decayed = g + weight_decay * w if weight_decay else g  # TRN-04
@@ -68,7 +86,7 @@ def adam(beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8, weight_dec
 def adamw(beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8, weight_decay: float = 0.01) -> Optimiser:
     """Return Adam with decoupled decay, which comes first: `w <- w (1 - rate decay)` [Loshchilov2019]."""
     plain = adam(beta1, beta2, eps)
-    weight_decay = float(weight_decay)
+    weight_decay = _number("weight decay", weight_decay)
 
     def formula(w: Array, g: Array, slots: Slots, rate: float, update: int) -> tuple[Array, Slots]:
         return plain.formula(w * (1 - rate * weight_decay), g, slots, rate, update)  # TRN-05
@@ -78,29 +96,35 @@ def adamw(beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8, weight_de
 
 def constant(rate: float) -> Rate:
     """Return the learning rate that never changes."""
-    rate = float(rate)
+    rate = _number("learning rate", rate)
     return lambda step: rate  # noqa: ARG005  a rate is a function of the step
 
 
-def step_decay(rate: float, steps: Sequence[int], factor: float = 0.1) -> Rate:
-    """Return the learning rate that is multiplied by `factor` at each of these steps."""
-    rate, factor, drops = float(rate), float(factor), tuple(steps)
-    return lambda step: rate * factor ** sum(step >= drop for drop in drops)
+def step_decay(rate: float, drops: Sequence[int], factor: float = 0.1) -> Rate:
+    """Return the learning rate that is multiplied by `factor` from each of the steps `drops` on."""
+    rate, factor, drops = _number("learning rate", rate), _number("factor", factor), tuple(drops)
+    for drop in drops:
+        check_integer("drop of the learning rate", drop, least=0)
+    return lambda step: rate * factor ** sum(step >= drop for drop in drops)  # TRN-16
+
+
+# ---- State ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class State:
-    """Parameters and what the optimiser remembers; `updates` counts the optimiser's own steps."""
+    """Parameters and what the optimiser remembers of each; every removed entry of both is 0."""
 
     params: Params
     slots: dict[str, Slots]
     updates: int = 0
+    """The optimiser's own count, t of Adam's bias correction: 0 for a fresh one, whatever the step of the run."""
 
 
 def start(params: Params, optimiser: Optimiser, masks: Masks | None = None) -> State:
     """Return the state before the first update: masks applied, memory zero, no update done."""
     check_float_arrays("parameter", params)
-    params = apply_masks(params, masks or {})
+    params = apply_masks(params, masks or {})  # TRN-12, TRN-14
     slots = {name: (np.zeros_like(array),) * optimiser.slots for name, array in params.items()}
     return State(params, slots)
 
@@ -115,19 +139,37 @@ def mask_state(state: State, masks: Masks) -> State:
         name: tuple(masked(slot, masks[name]) for slot in own) if name in masks else own
         for name, own in state.slots.items()
     }  # TRN-07
-    params = {name: masked(w, masks[name]) if name in masks else w for name, w in state.params.items()}
-    return State(params, slots, state.updates)  # TRN-06
+    params = {name: masked(w, masks[name]) if name in masks else w for name, w in state.params.items()}  # TRN-15
+    return State(params, slots, state.updates)  # TRN-06, TRN-08
 
 
-def update(state: State, grads: Params, optimiser: Optimiser, rate: float, masks: Masks) -> State:
-    """Return the state after one update; kept coordinates move as if the others did not exist."""
-    number = state.updates + 1
+def update(state: State, grads: Grads, optimiser: Optimiser, rate: float, masks: Masks) -> State:
+    """Return the state after one update; kept coordinates move as if the others did not exist.
+
+    Raises:
+        InvalidInput: gradients that are not keyed, shaped and typed as the parameters, a state of another
+            optimiser, a learning rate that is none, masks that do not fit.
+    """
+    _check_update(state, grads, optimiser)
+    rate, count = _number("learning rate", rate), state.updates + 1
     moved = {
-        name: optimiser.formula(w, grads[name], state.slots[name], rate, number)
-        for name, w in state.params.items()
+        name: optimiser.formula(w, grads[name], state.slots[name], rate, count) for name, w in state.params.items()
     }  # TRN-08
     params = {name: w for name, (w, _) in moved.items()}
-    return mask_state(State(params, {name: slots for name, (_, slots) in moved.items()}, number), masks)
+    return mask_state(State(params, {name: slots for name, (_, slots) in moved.items()}, count), masks)  # TRN-06
+
+
+def _check_update(state: State, grads: Grads, optimiser: Optimiser) -> None:
+    expected = {name: (w.shape, w.dtype) for name, w in state.params.items()}
+    got = {name: (g.shape, g.dtype) for name, g in grads.items()}
+    if got != expected:
+        raise InvalidInput("gradients", f"arrays {got}", f"arrays {expected}")  # TRN-13
+    for name, slots in state.slots.items():
+        if len(slots) != optimiser.slots:
+            raise InvalidInput(f"state of {name!r}", f"{len(slots)} slots", f"the optimiser's {optimiser.slots}")
+
+
+# ---- Steps ----------------------------------------------------------------------------------------
 
 
 class Step(NamedTuple):
@@ -135,6 +177,20 @@ class Step(NamedTuple):
 
     loss: float
     state: State
+
+
+def one_step(
+    network: Network,
+    state: State,
+    x: Array,
+    labels: Array,
+    optimiser: Optimiser,
+    rate: float,
+    masks: Masks,
+) -> Step:
+    """Return one update on the batch x (N, ...) with labels (N,)."""
+    loss, grads = loss_and_grads(network, state.params, x, labels)
+    return Step(loss, update(state, grads, optimiser, rate, masks))
 
 
 def steps(
@@ -148,11 +204,12 @@ def steps(
     masks: Masks | None = None,
     first: int = 0,
 ) -> Iterator[Step]:
-    """Yield one Step for each batch from batch `first` on; the step's number also gives its learning rate.
+    """Return one Step for each batch from batch `first` on; the step's number also gives its learning rate.
 
     Args:
         network: what is trained.
-        state: where it starts; `start(params, optimiser, masks)` for a fresh optimiser.
+        state: where it starts; `start(params, optimiser, masks)` for a fresh optimiser. The masks are
+            applied to it before the first forward.
         x: all examples (n, ...).
         labels: their classes (n,).
         batches: index arrays into x, one for each step of the whole run.
@@ -160,15 +217,44 @@ def steps(
         rate: learning rate by step.
         masks: what stays removed.
         first: the step the run goes on from.
+
+    Raises:
+        InvalidInput: `first` outside the run, a batch that is none, masks that do not fit; before any update.
     """
-    if not 0 <= first <= len(batches):
+    check_integer("first", first, least=0)
+    if first > len(batches):
         raise InvalidInput("first", first, f"a step in [0, {len(batches)}]")
-    masks = masks or {}
+    check_batches(x, labels, batches)
+    masked_state = mask_state(state, masks or {})  # TRN-06, TRN-14
+    return _steps(network, masked_state, x, labels, batches, optimiser, rate, masks or {}, first)
+
+
+def _steps(
+    network: Network,
+    state: State,
+    x: Array,
+    labels: Array,
+    batches: Sequence[Array],
+    optimiser: Optimiser,
+    rate: Rate,
+    masks: Masks,
+    first: int,
+) -> Iterator[Step]:
     for number in range(first, len(batches)):  # TRN-09
         rows = batches[number]
-        loss, grads = loss_and_grads(network, state.params, x[rows], labels[rows])
-        state = update(state, grads, optimiser, rate(number), masks)
-        yield Step(loss, state)
+        step = one_step(network, state, x[rows], labels[rows], optimiser, rate(number), masks)
+        state = step.state
+        yield step
+
+
+def check_batches(x: Array, labels: Array, batches: Sequence[Array]) -> None:
+    """Refuse batches that are not non-empty index arrays into x and its labels."""
+    if len(labels) != len(x):
+        raise InvalidInput("labels", f"{len(labels)} labels", f"one for each of {len(x)} examples")
+    for place, rows in enumerate(batches):
+        integers = isinstance(rows, np.ndarray) and rows.ndim == 1 and rows.dtype.kind in "iu" and rows.size > 0
+        if not integers or rows.min() < 0 or rows.max() >= len(x):  # TRN-13
+            raise InvalidInput(f"batch {place}", rows, f"integers (m,), m >= 1, in [0, {len(x)})")
 
 
 def train(
@@ -183,7 +269,7 @@ def train(
     first: int = 0,
 ) -> Params:
     """Return the parameters after all steps from `first` on, with a fresh optimiser."""
-    state = start(params, optimiser, masks)
+    state = start(params, optimiser, masks)  # PRU-09
     for step in steps(network, state, x, labels, batches, optimiser, rate, masks, first):
         state = step.state
     return state.params

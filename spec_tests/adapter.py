@@ -22,7 +22,10 @@ PROFILES: tuple[Profile, ...] = (
 
 
 class Unsupported(Exception):
-    """Raised before the library is touched, for a case outside what the declaration claims."""
+    """Raised before the library is touched, for a case outside what the declaration claims.
+
+    The suite asks for no such case; inside the declared domain this exception fails the check.
+    """
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Declaration:
     """Which granularities `select` knows."""
     pools: frozenset[str] = frozenset({"local", "global"})
     """Which pools `select` knows."""
+    integer_counts: bool = True
+    """Whether a sparsity may be an int: a count."""
     removed_zero: Literal["positive", "either"] = "positive"
     """The sign of a removed entry's zero."""
     exact: bool = True

@@ -61,7 +61,7 @@ def contribute(criterion: Criterion, evidence: Evidence, masks: Masks | None = N
         contributions = criterion.contributions(evidence)
     alive = {name: _alive(criterion, masks[name]) for name in ranked if name in masks}
     check_numbers({name: contributions[name] for name in ranked}, alive)
-    return {name: masked(contributions[name], alive.get(name)) for name in ranked}  # CRI-08
+    return {name: masked(contributions[name], alive.get(name)) for name in ranked}  # CRI-08  # CRI-11
 
 
 def check_evidence(criterion: Criterion, evidence: Evidence, ranked: Params) -> None:
@@ -94,4 +94,4 @@ def check_numbers(contributions: Mapping[str, Array], alive: Masks) -> None:
 
 def _alive(criterion: Criterion, mask: Mask) -> Mask:
     """Return what is alive at the criterion's level: an entry, or a unit any of whose weights is alive."""
-    return mask if criterion.level == "element" else np.any(mask, axis=tuple(range(1, mask.ndim)), keepdims=False)
+    return mask if criterion.level == "element" else np.any(mask, axis=tuple(range(1, mask.ndim)))

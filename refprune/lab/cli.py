@@ -1,11 +1,8 @@
 """The command line: `refprune run`."""
 
 import argparse
-import multiprocessing
 import os
-import queue
 import re
-import signal
 import sys
 import time
 from dataclasses import asdict, fields
@@ -16,8 +13,16 @@ import refprune
 from refprune.architectures import ARCHITECTURES
 from refprune.criteria import CRITERIA
 from refprune.errors import InvalidInput
-from refprune.lab.experiment import SCOPES, Settings, run_seed
-from refprune.lab.results import THREAD_VARIABLES, environment, over_seeds, table, write_atomically
+from refprune.lab.experiment import SCOPES, Settings, prepare, run_seed
+from refprune.lab.results import (
+    THREAD_VARIABLES,
+    check_writable,
+    environment,
+    over_seeds,
+    table,
+    write_atomically,
+)
+from refprune.lab.workers import Report, WorkerFailed, run_side_by_side
 from refprune.schedules import CURVES
 
 DEFAULT_RUNS = (
@@ -33,14 +38,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.command is None:
-        parser.print_help()
+        parser.print_help(sys.stderr)
         return USAGE
     try:
         return _run(options)
     except InvalidInput as error:
         print(f"refprune: {error}", file=sys.stderr)
         return USAGE
-    except OSError as error:
+    except (OSError, WorkerFailed) as error:
         print(f"refprune: {error}", file=sys.stderr)
         return FAILURE
     except KeyboardInterrupt:
@@ -67,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--rounds", type=_positive, help="turns of prune and retrain")
     run.add_argument("--seeds", type=_positive, default=5, help="how many seeds, from 0 (default 5)")
     run.add_argument("--dtype", choices=("float32", "float64"), help="default float32")
-    run.add_argument("--out", type=Path, default=Path(), help="folder for results.json (default: this one)")
+    run.add_argument("--out", type=Path, default=Path(), help="folder, or file.json (default ./results.json)")
     run.add_argument("--quiet", action="store_true", help="print the table only")
     return parser
 
@@ -96,10 +101,17 @@ def _positive(text: str) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     began = time.perf_counter()
-    runs = _settings(options)
-    results = _run_all(runs, options.seeds, quiet=options.quiet)
-    networks = {run.network: over_seeds(figures) for run, figures in zip(runs, results, strict=True)}
+    runs, folder = _settings(options), _data_folder()
     path = options.out if options.out.suffix == ".json" else options.out / "results.json"
+    check_writable(path)
+    for settings in runs:
+        prepare(settings, folder)  # what cannot be run is refused here, before any work
+    jobs = [(settings, seed, folder) for settings in runs for seed in range(options.seeds)]
+    for name in THREAD_VARIABLES:
+        os.environ[name] = "1"  # read by each process's BLAS when it imports NumPy
+    results = run_side_by_side(_work, jobs, (lambda line: None) if options.quiet else _show)
+    figures = [results[place : place + options.seeds] for place in range(0, len(results), options.seeds)]
+    networks = {run.network: over_seeds(own) for run, own in zip(runs, figures, strict=True)}
     document = {
         "format": "refprune-results",
         "version": 0,
@@ -109,10 +121,29 @@ def _run(options: argparse.Namespace) -> int:
         "environment": environment(),
         "seconds": time.perf_counter() - began,
     }
+    print(table(networks), flush=True)  # first: a disk that is full now must not cost the figures
     write_atomically(path, document)
-    print(table(networks))
-    print(f"{options.seeds} seeds, {document['seconds']:.1f} s; written to {path}")
+    print(f"{_counted(options.seeds, 'seed')}, {document['seconds']:.1f} s; written to {path}")
     return 0
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _data_folder() -> Path | None:
+    """Return $REFPRUNE_DATA; empty is unset."""
+    folder = os.environ.get("REFPRUNE_DATA")
+    return Path(folder) if folder else None
+
+
+def _show(line: str) -> None:
+    print(line, flush=True)
+
+
+def _work(report: Report, settings: Settings, seed: int, folder: Path | None) -> dict[str, Any]:
+    """Run one seed, in a process of its own."""
+    return run_seed(settings, seed, lambda line: report(f"{settings.network:<14} seed {seed}: {line}"), folder)
 
 
 def _settings(options: argparse.Namespace) -> list[Settings]:
@@ -127,51 +158,6 @@ def _settings(options: argparse.Namespace) -> list[Settings]:
         given["schedule"] = "linear"
     chosen = [run for run in DEFAULT_RUNS if run.network == options.network] if options.network else DEFAULT_RUNS
     return [Settings(**asdict(run) | given) for run in chosen or DEFAULT_RUNS[:1]]
-
-
-def _run_all(runs: list[Settings], seeds: int, *, quiet: bool) -> list[list[dict[str, Any]]]:
-    """Run every seed of every network in processes side by side, one BLAS thread each."""
-    jobs = [(settings, seed) for settings in runs for seed in range(seeds)]
-    for name in THREAD_VARIABLES:
-        os.environ[name] = "1"  # read by the workers' BLAS when they import NumPy
-    context = multiprocessing.get_context("spawn")
-    lines = context.Queue()
-    workers = min(len(jobs), os.cpu_count() or 1)
-    with context.Pool(workers, _begin_worker, (lines,)) as pool:
-        pending = [pool.apply_async(_work, job) for job in jobs]
-        while not all(job.ready() for job in pending):
-            _print_next(lines, quiet=quiet)
-        while not lines.empty():
-            _print_next(lines, quiet=quiet)
-        done = [job.get() for job in pending]
-    return [done[index : index + seeds] for index in range(0, len(done), seeds)]
-
-
-def _print_next(lines: Any, *, quiet: bool) -> None:
-    try:
-        line = lines.get(timeout=0.1)
-    except queue.Empty:
-        return
-    if not quiet:
-        print(line, flush=True)
-
-
-_lines: Any = None  # the worker's end of the queue: a process has no other place to keep it
-
-
-def _begin_worker(lines: Any) -> None:
-    global _lines  # noqa: PLW0603  see above
-    _lines = lines
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
-
-
-def _work(settings: Settings, seed: int) -> dict[str, Any]:
-    folder = os.environ.get("REFPRUNE_DATA")
-
-    def report(line: str) -> None:
-        _lines.put(f"{settings.network:<14} seed {seed}: {line}")
-
-    return run_seed(settings, seed, report, Path(folder) if folder else None)
 
 
 if __name__ == "__main__":

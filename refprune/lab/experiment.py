@@ -3,7 +3,6 @@
 In: settings and a seed. Out: the figures of each row, as plain numbers ready for JSON.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,9 @@ from refprune.evidence import collect
 from refprune.granularity import Granularity, Group, block, element, l1, sum_then_square, unit
 from refprune.initialisation import initialise
 from refprune.measure import accuracy, count, loss
-from refprune.network import Network
-from refprune.pruning import Method, Round, iterate
+from refprune.network import Network, Shape
+from refprune.lab.workers import Report
+from refprune.pruning import Method, Round, check_levels, iterate
 from refprune.schedules import CURVES, rounds
 from refprune.selection import Scope
 from refprune.surgery import compact, unread_units
@@ -31,8 +31,6 @@ from refprune.training import constant, sgd, step_decay, train
 
 SCOPES: dict[str, Scope] = {"local": selection.local, "global": selection.global_}
 """What the command line calls each scope."""
-Report = Callable[[str], None]
-"""Takes one line about what has just happened."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +63,17 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class Setup:
+    """What follows from the settings alone, the same for every seed."""
+
+    data: Split
+    network: Network
+    shapes: dict[str, Shape]
+    groups: tuple[Group, ...]
+    method: Method
+
+
+@dataclass(frozen=True)
 class Experiment:
     """What the steps of one run share."""
 
@@ -75,17 +84,29 @@ class Experiment:
     report: Report
 
 
+def prepare(settings: Settings, folder: Path | None = None) -> Setup:
+    """Return what the settings name; `folder` holds mnist/ where that is the data.
+
+    Raises:
+        InvalidInput: data that is not there, images too small for the network, a criterion that does not
+            go with the granularity.
+    """
+    data = load(settings, folder)
+    example, classes = data.train.images.shape[1:], int(data.train.labels.max()) + 1
+    network, shapes = ARCHITECTURES[settings.network](example, classes)
+    groups = find_groups(network, {name: np.empty(shape, settings.dtype) for name, shape in shapes.items()})
+    how = method(settings, groups)
+    check_levels(how)
+    return Setup(data, network, shapes, groups, how)
+
+
 def run_seed(settings: Settings, seed: int, report: Report, folder: Path | None = None) -> dict[str, Any]:
     """Return the figures of one run; `folder` holds mnist/ where that is the data."""
-    data = load(settings, folder)
-    example = data.train.images.shape[1:]
-    network, shapes = ARCHITECTURES[settings.network](example, int(data.train.labels.max()) + 1)
-    rng = np.random.default_rng(seed)
-    experiment = Experiment(settings, network, data, rng, report)
-    params = _train_dense(experiment, initialise(shapes, rng, dtype=settings.dtype))
-    groups = find_groups(network, params)
-    turns = _prune(experiment, params, method(settings, groups))
-    return _figures(experiment, params, turns, groups)
+    setup, rng = prepare(settings, folder), np.random.default_rng(seed)
+    experiment = Experiment(settings, setup.network, setup.data, rng, report)
+    params = _train_dense(experiment, initialise(setup.shapes, rng, dtype=settings.dtype))
+    turns = _prune(experiment, params, setup.method)
+    return _figures(experiment, params, turns, setup.groups)
 
 
 def load(settings: Settings, folder: Path | None) -> Split:
@@ -93,7 +114,7 @@ def load(settings: Settings, folder: Path | None) -> Split:
     if settings.data == "digits":
         return digits(np.dtype(settings.dtype))
     if folder is None:
-        raise InvalidInput("--data mnist", "no REFPRUNE_DATA", "REFPRUNE_DATA = a folder with mnist/ in it")
+        raise InvalidInput("--data mnist", "no REFPRUNE_DATA", "REFPRUNE_DATA to name a folder with mnist/ in it")
     return mnist(folder / "mnist", np.dtype(settings.dtype))
 
 
@@ -164,7 +185,7 @@ def _figures(
     by_unit = experiment.settings.granularity == "unit"
     unit_masks = last.pruned.unit_masks if by_unit else unread_units(last.retrained, groups, masks)
     small = compact(last.retrained, groups, unit_masks).arrays
-    small_masks = compact(_all_masks(last.retrained, masks), groups, unit_masks).arrays
+    small_masks = compact(masks, groups, unit_masks).arrays
     return {
         "dense": _row(network, dense, {}, test),
         "pruned_before_retraining": _row(network, last.params, masks, test),
@@ -199,10 +220,6 @@ def _round(network: Network, turn: Round, part: Dataset) -> dict[str, float]:
         "accuracy": accuracy(network, turn.retrained, *part),
         "short": sum(turn.pruned.short.values()),
     }
-
-
-def _all_masks(params: Params, masks: Masks) -> dict[str, Array]:
-    return {name: masks.get(name, np.ones(array.shape, np.bool_)) for name, array in params.items()}
 
 
 def largest_difference(network: Network, first: Params, second: Params, images: Array) -> float:

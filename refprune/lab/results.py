@@ -1,5 +1,6 @@
 """results.json and the table: the figures of several seeds, with the environment they were made in."""
 
+import errno
 import json
 import os
 import platform
@@ -39,7 +40,7 @@ def over_seeds(runs: list[dict[str, Any]]) -> dict[str, Any]:
 
 def environment() -> dict[str, Any]:
     """Return what a figure depends on besides the code."""
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    blas = np.show_config(mode="dicts").get("Build Dependencies", {}).get("blas", {})
     return {
         "refprune": refprune.__version__,
         "python": sys.version.split()[0],
@@ -50,6 +51,21 @@ def environment() -> dict[str, Any]:
         "processors": os.cpu_count(),
         "threads": {name: os.environ.get(name) for name in THREAD_VARIABLES},
     }
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a path that cannot be written to, without making anything: a run should not end with this.
+
+    Raises:
+        OSError: it is a folder, or the nearest folder above it that exists is none, or is read-only.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "cannot write results", str(path))
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "cannot write results below", str(above))
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, "cannot write results to", str(above))
 
 
 def write_atomically(path: Path, document: dict[str, Any]) -> None:

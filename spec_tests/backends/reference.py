@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,17 +85,14 @@ class Reference:
 
     def train(self, case: TrainCase) -> Sequence[TrainStep]:
         """Update, and bring the masks into force after `prune_at` updates."""
-        optimiser, masks = _optimiser(case.optimiser), case.masks if case.prune_at == 0 else {}
-        state = training.start(case.params, optimiser, masks)
-        seen = []
-        for number, rows in enumerate(case.batches, 1):
-            _, grads = backprop.loss_and_grads(case.network, state.params, case.x[rows], case.labels[rows])
-            state = training.update(state, grads, optimiser, case.optimiser.rate, masks)
-            if number == case.prune_at:
-                masks = case.masks
-                state = training.mask_state(state, masks)
-            seen.append(TrainStep(read=state.params, used=state.params))
-        return seen
+        optimiser, rate = _optimiser(case.optimiser), training.constant(case.optimiser.rate)
+        run = partial(training.steps, case.network, x=case.x, labels=case.labels, optimiser=optimiser, rate=rate)
+        dense = training.start(case.params, optimiser)
+        before = [step.state for step in run(dense, batches=case.batches[: case.prune_at])]
+        pruned = training.mask_state([dense, *before][-1], case.masks)
+        after = run(pruned, batches=case.batches, masks=case.masks, first=case.prune_at)
+        states = [dense, *before][:-1] + [pruned] + [step.state for step in after]
+        return [TrainStep(read=state.params, used=state.params) for state in states[1:]]
 
     def rewind(self, params: Params, snapshot: Params, masks: Masks) -> Params:
         """Restore, then mask."""

@@ -6,7 +6,9 @@ from typing import Any
 from spec_tests.mutants.mutant import Mutant, original
 
 SCHEDULES = "refprune.schedules"
-AT, FIRING, ROUNDS, RECORD = (f"{SCHEDULES}.{name}" for name in ("sparsity_at", "firing_steps", "rounds", "Schedule"))
+AT, FIRING, ROUNDS, RECORD = (
+    f"{SCHEDULES}.{name}" for name in ("sparsity_at", "firing_steps", "rounds", "Schedule")
+)
 _at, _firing, _record = original(AT), original(FIRING), original(RECORD)
 
 
@@ -26,15 +28,11 @@ def _squared(initial: float, final: float, progress: float) -> float:
     return initial + (final - initial) * (2 - progress) ** 2 / 2
 
 
-def _curve_to_the_end(schedule: Any, step: int) -> Any:
-    """Let the curve say what the last value is, and add it up."""
-    right = _at(schedule, step)
-    return initial_plus(schedule, right) if step >= schedule.end else right
-
-
-def initial_plus(schedule: Any, right: float) -> float:
-    """Return 1 - ((1 - s) / 3 * 3): the same number, two roundings later."""
-    return 1 - (1 - right) / 3 * 3
+def _ends_computed(schedule: Any, step: int) -> Any:
+    """Let the curve say what its ends are."""
+    if schedule.begin < step < schedule.end:
+        return _at(schedule, step)
+    return schedule.curve(schedule.initial, schedule.final, float(step >= schedule.end))
 
 
 def _from_zero(schedule: Any, step: int) -> Any:
@@ -124,7 +122,7 @@ def _never_at_once(schedule: Any, steps: int) -> Any:
 LINEAR, CUBIC, GEOMETRIC = (f"{SCHEDULES}.{name}" for name in ("linear", "cubic", "geometric"))
 MUTANTS = (
     Mutant("one step ahead", "SCH-01", "M61: t + 1; JaxPruner", {AT: lambda s, t: _at(s, t + 1)}),
-    Mutant("end not as given", "SCH-01", "the last value is computed", {AT: _curve_to_the_end}),
+    Mutant("ends computed", "SCH-01", "1 - (1 - 0.1) is not 0.1", {AT: _ends_computed}),
     Mutant("not clamped", "SCH-02", "M65: the curve goes on before begin and after end", {AT: _unclamped}),
     Mutant("curve not clamped", "SCH-02", "one rounding below the initial sparsity", {AT: _curve_unclamped}),
     Mutant("falls from twice", "SCH-02", "M65: even exponent; llm-compressor", {AT: _unclamped, LINEAR: _squared}),
@@ -141,7 +139,10 @@ MUTANTS = (
     Mutant("quadratic", "SCH-04", "another exponent", {CUBIC: lambda i, f, p: i + (f - i) * (1 - (1 - p) ** 2)}),
     Mutant("geometric as linear", "SCH-05", "a straight line", {GEOMETRIC: original(LINEAR)}),
     Mutant(
-        "geometric without initial", "SCH-05", "M68: 1 - (1 - s)^p only", {GEOMETRIC: lambda i, f, p: 1 - (1 - f) ** p}
+        "geometric without initial",
+        "SCH-05",
+        "M68: 1 - (1 - s)^p only",
+        {GEOMETRIC: lambda i, f, p: 1 - (1 - f) ** p},
     ),
     Mutant(
         "geometric divides by zero",
@@ -162,5 +163,7 @@ MUTANTS = (
     Mutant("rounds compound", "SCH-08", "M16: targets taken from what is left", {ROUNDS: _compounded}),
     Mutant("int handed on", "SCH-09", "M21: 1 becomes one entry", {AT: _as_given}),
     Mutant("one-shot never fires", "SCH-10", "M63: begin = end; TFMOT", {FIRING: _never_at_once}),
-    Mutant("one-shot fires at begin + 1", "SCH-10", "M61", {FIRING: lambda s, n: tuple(t + 1 for t in _firing(s, n))}),
+    Mutant(
+        "one-shot fires at begin + 1", "SCH-10", "M61", {FIRING: lambda s, n: tuple(t + 1 for t in _firing(s, n))}
+    ),
 )

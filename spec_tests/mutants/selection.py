@@ -263,4 +263,10 @@ MUTANTS = (
     ),
     Mutant("memory order", "SEL-14", "M24: channels_last flattened as it lies", {POOL: _memory_order}),
     Mutant("coin for each entry", "SEL-16", "ShrinkBench's random", {f"{SELECTION}.select": _coin}),
+    Mutant(
+        "any pools",
+        "SEL-17",
+        "M27: a tensor listed twice",
+        {f"{SELECTION}.checked_pools": lambda pools, names: pools},
+    ),
 )

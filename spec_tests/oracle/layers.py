@@ -62,7 +62,7 @@ def windows(shape: Index, size: Index, stride: Index, padding: Sequence[int]) ->
 
 def _starts(length: int, size: int, stride: int, before: int, after: int) -> list[int]:
     """Return where each window starts, in coordinates of the input without its padding."""
-    starts = []
+    starts: list[int] = []
     for number in count():
         start = number * stride - before
         if start + size > length + after:

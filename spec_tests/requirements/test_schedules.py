@@ -75,7 +75,7 @@ def test_monotone_example(backend: Backend) -> None:
     close(sparsities(backend, case, 6), [0, 0, 0, 0.4, 0.8, 0.8, 0.8], call("trace", case, 6))
     case = ScheduleCase("geometric", nextafter(0.1, 1), 2, initial=0.1)
     between = sparsities(backend, case, 2)[1]
-    expect_equal(between in (case.initial, case.final), True, f"{between!r} of {call('trace', case, 2)}")
+    expect_equal({between, case.initial, case.final}, {case.initial, case.final}, call("trace", case, 2))
 
 
 @requirement("SCH-02", "property", "SCHEDULE")

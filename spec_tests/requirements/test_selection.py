@@ -3,12 +3,22 @@
 from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from refprune.selection import keep_best, keep_best_fast
+from refprune.selection import keep_best, keep_best_fast, select
 from spec_tests.adapter import Backend, SelectCase, Units
+from spec_tests.applicability import (
+    inside,
+    needs,
+    needs_default_count,
+    needs_exact_count,
+    needs_first_of_ties,
+    needs_granularity,
+    needs_pools,
+    needs_repeatable,
+    needs_within,
+)
 from spec_tests.oracle.selection import check_masks_form, check_selection, pool_entries, pools, removal_count
 from spec_tests.strategies import selection as draw
 from spec_tests.verdicts import call, expect_equal, fail, refuses, requirement, show
@@ -21,6 +31,7 @@ def scores(*values: float) -> np.ndarray[Any, Any]:
 
 def keeps(backend: Backend, case: SelectCase, **should: list[int]) -> None:
     """Require exactly these masks."""
+    needs(backend, case)
     got = check_masks_form(backend.select(case), case)
     expect_equal(
         got,
@@ -34,36 +45,12 @@ def removed(backend: Backend, case: SelectCase) -> int:
     return sum(int((~mask).sum()) for mask in check_masks_form(backend.select(case), case).values())
 
 
-def declares_default(backend: Backend) -> None:
-    """Leave what a declaration changes to the properties, which are judged against it."""
-    if backend.declaration.count != "half_even":
-        pytest.skip(f"not applicable: declares count = {backend.declaration.count}")
-
-
-def exact_ties(backend: Backend) -> None:
-    """Leave examples of tied scores to backends whose rule is the reference's."""
-    if backend.declaration.ties != "first":
-        pytest.skip(f"not applicable: declares ties = {backend.declaration.ties}")
-
-
-def repeatable(backend: Backend) -> None:
-    """Leave comparisons of two selections with ties to backends that say which of them stay."""
-    if backend.declaration.ties == "unspecified":
-        pytest.skip("not applicable: declares that any of equal scores may stay")
-
-
-def takes_within(backend: Backend) -> None:
-    """Leave examples with removed entries to backends that take them."""
-    if not backend.declaration.within:
-        pytest.skip("not applicable: declares that select takes no masks")
-
-
 # ---- SEL-01 Count ---------------------------------------------------------------------------------
 
 
 @requirement("SEL-01", "example", "SELECT")
 def test_count_example(backend: Backend) -> None:
-    declares_default(backend)
+    needs_default_count(backend)
     keeps(backend, SelectCase({"a": scores(1, 2, 3, 4, 5)}, 0.5), a=[0, 0, 1, 1, 1])
     for size, sparsity, gone in (
         (100, 0.29, 29),
@@ -81,6 +68,7 @@ def test_count_example(backend: Backend) -> None:
 @given(st.integers(1, 120), draw.SPARSITIES, st.permutations(range(120)))
 def test_count(backend: Backend, size: int, sparsity: float, order: list[int]) -> None:
     case = SelectCase({"a": np.array([rank + 1.0 for rank in order if rank < size])}, sparsity)
+    needs(backend, case)
     should = removal_count(backend.declaration.count, sparsity, size)
     expect_equal(removed(backend, case), should, call("select", case))
 
@@ -92,7 +80,7 @@ def test_count(backend: Backend, size: int, sparsity: float, order: list[int]) -
 def test_integer_example(backend: Backend) -> None:
     keeps(backend, SelectCase({"a": scores(1, 2, 3, 4)}, 1), a=[0, 1, 1, 1])
     keeps(backend, SelectCase({"a": scores(1, 2, 3, 4)}, 1.0), a=[0, 0, 0, 0])
-    takes_within(backend)
+    needs_within(backend)
     before = {"a": np.array([False, True, True, True])}
     keeps(backend, SelectCase({"a": scores(1, 2, 3, 4)}, 2, within=before), a=[0, 0, 1, 1])
 
@@ -102,6 +90,7 @@ def test_integer_example(backend: Backend) -> None:
 def test_integer(backend: Backend, data: st.DataObject, size: int) -> None:
     count = data.draw(st.integers(0, size))
     case = SelectCase({"a": np.array(data.draw(st.permutations(range(1, size + 1))), np.float64)}, count)
+    needs(backend, case)
     expect_equal(removed(backend, case), count, call("select", case))
 
 
@@ -140,7 +129,7 @@ def test_no_sparsity(backend: Backend, case: SelectCase, wrong: Any) -> None:
 
 @requirement("SEL-04", "example", "SELECT")
 def test_ties_example(backend: Backend) -> None:
-    exact_ties(backend)
+    needs_first_of_ties(backend)
     keeps(backend, SelectCase({"a": scores(1, 1, 1, 1)}, 0.5), a=[1, 1, 0, 0])
     keeps(backend, SelectCase({"a": scores(2, -0.0, 0.0, 2)}, 0.25), a=[1, 1, 0, 1])
     keeps(backend, SelectCase({"a": scores(2, 0.0, -0.0, 2)}, 0.25), a=[1, 1, 0, 1])
@@ -151,7 +140,7 @@ def test_ties_example(backend: Backend) -> None:
 @requirement("SEL-04", "property", "SELECT")
 @given(st.one_of(draw.element_cases(), draw.element_cases(values=draw.EXTREME)))
 def test_ties(backend: Backend, case: SelectCase) -> None:
-    assume(backend.declaration.within or not case.within)
+    assume(inside(backend, case))
     check_selection(backend.select(case), case, backend.declaration)
 
 
@@ -172,7 +161,7 @@ def test_fast_path_equals_audited_form(case: SelectCase, data: st.DataObject) ->
 
 @requirement("SEL-05", "example", "SELECT")
 def test_nesting_example(backend: Backend) -> None:
-    takes_within(backend)
+    needs_within(backend)
     before = {"a": np.array([False, True, True, True])}
     keeps(backend, SelectCase({"a": scores(9, 1, 2, 3)}, 0.5, within=before), a=[0, 0, 1, 1])
     case = SelectCase({"a": scores(9, 1, 2, 3)}, 0.0, within=before)
@@ -183,13 +172,13 @@ def test_nesting_example(backend: Backend) -> None:
 @given(draw.element_cases(), draw.element_cases())
 def test_nesting(backend: Backend, first: SelectCase, second: SelectCase) -> None:
     """A second selection within the first keeps nothing the first removed; a lower target is refused."""
-    takes_within(backend)
-    assume(not first.within)
+    needs_within(backend)
+    assume(not first.within and inside(backend, first))
     kept = check_masks_form(backend.select(first), first)
     again = SelectCase(first.scores, second.sparsity, first.pools, within=kept)
     sizes, gone = draw.pool_sizes(again)
     assert again.sparsity is not None
-    assume(not isinstance(again.sparsity, int) or again.sparsity <= min(sizes))
+    assume(inside(backend, again) and (not isinstance(again.sparsity, int) or again.sparsity <= min(sizes)))
     wanted = [removal_count(backend.declaration.count, again.sparsity, size) for size in sizes]
     if any(count < before for count, before in zip(wanted, gone, strict=True)):
         refuses(lambda: backend.select(again), call("select", again))
@@ -203,8 +192,7 @@ def test_nesting(backend: Backend, first: SelectCase, second: SelectCase) -> Non
 )
 def test_nesting_of_a_session(backend: Backend, case: SelectCase, targets: list[float]) -> None:
     """A session at rising targets never brings an entry back, and reaches each target's count of ALL entries."""
-    if backend.declaration.ties in ("keep_all", "remove_all"):
-        pytest.skip(f"not applicable: declares ties = {backend.declaration.ties}")
+    needs_exact_count(backend)
     session = backend.begin(case)
     alive = {name: np.ones(array.shape, bool) for name, array in case.scores.items()}
     for target in targets:
@@ -220,7 +208,7 @@ def test_nesting_of_a_session(backend: Backend, case: SelectCase, targets: list[
 @requirement("SEL-06", "example", "SELECT")
 def test_alive_example(backend: Backend) -> None:
     keeps(backend, SelectCase({"a": scores(0, 5, 6, 7)}, 1), a=[0, 1, 1, 1])
-    takes_within(backend)
+    needs_within(backend)
     for stale in (99.0, float("nan"), 0.0):
         before = {"a": np.array([True, True, True, False])}
         keeps(backend, SelectCase({"a": scores(0, 5, 6, stale)}, 2, within=before), a=[0, 1, 1, 0])
@@ -230,9 +218,9 @@ def test_alive_example(backend: Backend) -> None:
 @given(draw.element_cases(), st.sampled_from((float("nan"), float("inf"), 0.0, 5.0)))
 def test_alive(backend: Backend, case: SelectCase, stale: float) -> None:
     """Whatever stands at removed entries, the masks are the same."""
-    takes_within(backend)
-    repeatable(backend)
-    assume(case.within)
+    needs_within(backend)
+    needs_repeatable(backend)
+    assume(case.within and inside(backend, case))
     assert case.within is not None
     other = {name: array.copy() for name, array in case.scores.items()}
     for name, mask in case.within.items():
@@ -256,6 +244,7 @@ def test_nan_example(backend: Backend) -> None:
 @requirement("SEL-07", "property", "SELECT")
 @given(draw.element_cases(within=False), st.data())
 def test_nan(backend: Backend, case: SelectCase, data: st.DataObject) -> None:
+    assume(inside(backend, case))
     name = data.draw(st.sampled_from(list(case.scores)))
     broken = {key: array.copy() for key, array in case.scores.items()}
     broken[name].flat[data.draw(st.integers(0, broken[name].size - 1))] = np.nan
@@ -275,8 +264,8 @@ def test_local_example(backend: Backend) -> None:
 @given(draw.element_cases())
 def test_local(backend: Backend, case: SelectCase) -> None:
     """Each tensor alone gives the mask it has in company."""
-    repeatable(backend)
-    assume(case.pools == "local" and (backend.declaration.within or not case.within))
+    needs_repeatable(backend)
+    assume(case.pools == "local" and inside(backend, case))
     together = check_masks_form(backend.select(case), case)
     for name, array in case.scores.items():
         within = {name: case.within[name]} if case.within and name in case.within else None
@@ -287,7 +276,7 @@ def test_local(backend: Backend, case: SelectCase) -> None:
 @requirement("SEL-09", "example", "SELECT")
 def test_global_example(backend: Backend) -> None:
     keeps(backend, SelectCase({"a": scores(1, 20), "b": scores(10, 2, 30)}, 2, "global"), a=[0, 1], b=[1, 0, 1])
-    exact_ties(backend)
+    needs_first_of_ties(backend)
     keeps(backend, SelectCase({"b": scores(7, 7), "a": scores(7, 7, 7)}, 2, "global"), b=[1, 1], a=[1, 0, 0])
 
 
@@ -295,8 +284,10 @@ def test_global_example(backend: Backend) -> None:
 @given(draw.element_cases())
 def test_global(backend: Backend, case: SelectCase) -> None:
     """The masks are those of one long tensor, cut back."""
-    repeatable(backend)
-    assume(not case.within)
+    needs_repeatable(backend)
+    needs_pools(backend, "global")
+    needs_pools(backend, "local")
+    assume(not case.within and (backend.declaration.integer_counts or isinstance(case.sparsity, float)))
     whole = {"all": np.concatenate([array.ravel() for array in case.scores.values()])}
     assume(not isinstance(case.sparsity, int) or case.sparsity <= whole["all"].size)
     one = SelectCase(whole, case.sparsity, "local")
@@ -309,15 +300,9 @@ def test_global(backend: Backend, case: SelectCase) -> None:
 # ---- SEL-10 and SEL-11 Units ----------------------------------------------------------------------
 
 
-def knows_units(backend: Backend) -> None:
-    """Leave units to backends that declare them."""
-    if "unit" not in backend.declaration.granularities:
-        pytest.skip("not applicable: declares no units")
-
-
 @requirement("SEL-10", "example", "SELECT")
 def test_reserve_example(backend: Backend) -> None:
-    knows_units(backend)
+    needs_granularity(backend, "unit")
     groups = {"a": scores(1, 2), "b": scores(10, 20, 30)}
     keeps(backend, SelectCase(groups, 3, "global", Units()), a=[0, 1], b=[0, 0, 1])
     keeps(backend, SelectCase(groups, 3, "global", Units(min_kept=0)), a=[0, 0], b=[0, 1, 1])
@@ -327,16 +312,16 @@ def test_reserve_example(backend: Backend) -> None:
 @requirement("SEL-10", "property", "SELECT")
 @given(draw.unit_cases())
 def test_reserve(backend: Backend, case: SelectCase) -> None:
-    knows_units(backend)
-    assume(backend.declaration.within or not case.within)
-    declares_default(backend)
-    exact_ties(backend)
+    needs_granularity(backend, "unit")
+    needs_default_count(backend)
+    needs_first_of_ties(backend)
+    assume(inside(backend, case))
     check_selection(backend.select(case), case, backend.declaration)
 
 
 @requirement("SEL-11", "example", "SELECT")
 def test_short_example(backend: Backend) -> None:
-    knows_units(backend)
+    needs_granularity(backend, "unit")
     case = SelectCase({"a": scores(1, 2), "b": scores(3)}, 1.0, "global", Units())
     keeps(backend, case, a=[0, 1], b=[1])
     expect_equal(dict(backend.shortfall(case)), {"global": 2}, call("shortfall", case))
@@ -346,10 +331,10 @@ def test_short_example(backend: Backend) -> None:
 @given(draw.unit_cases())
 def test_short(backend: Backend, case: SelectCase) -> None:
     """What is short is the request less what is removed."""
-    knows_units(backend)
-    assume(backend.declaration.within or not case.within)
-    declares_default(backend)
-    exact_ties(backend)
+    needs_granularity(backend, "unit")
+    needs_default_count(backend)
+    needs_first_of_ties(backend)
+    assume(inside(backend, case))
     assert case.sparsity is not None
     masks = check_masks_form(backend.select(case), case)
     short = backend.shortfall(case)
@@ -366,6 +351,7 @@ def test_short(backend: Backend, case: SelectCase) -> None:
 @requirement("SEL-12", "example", "SELECT")
 def test_empty_example(backend: Backend) -> None:
     for case in (SelectCase({"a": scores()}, 0.5), SelectCase({}, 0.5, "global")):
+        needs(backend, case)
         refuses(lambda case=case: backend.select(case), call("select", case))  # type: ignore[misc]
 
 
@@ -373,6 +359,7 @@ def test_empty_example(backend: Backend) -> None:
 @given(draw.SPARSITIES, st.sampled_from(((0,), (0, 3), (2, 0))), draw.POOLS)
 def test_empty(backend: Backend, sparsity: float, shape: tuple[int, ...], pool: draw.Pools) -> None:
     case = SelectCase({"a": np.ones(shape)}, sparsity, pool)
+    assume(inside(backend, case))
     refuses(lambda: backend.select(case), call("select", case))
 
 
@@ -397,7 +384,7 @@ def test_pure_example(backend: Backend) -> None:
 @requirement("SEL-13", "property", "SELECT")
 @given(draw.element_cases())
 def test_pure(backend: Backend, case: SelectCase) -> None:
-    assume(backend.declaration.within or not case.within)
+    assume(inside(backend, case))
     before = {name: array.copy() for name, array in case.scores.items()}
     alive = {name: mask.copy() for name, mask in (case.within or {}).items()}
     masks = {name: np.array(mask) for name, mask in backend.select(case).items()}
@@ -409,7 +396,7 @@ def test_pure(backend: Backend, case: SelectCase) -> None:
 
 @requirement("SEL-14", "example", "SELECT")
 def test_memory_example(backend: Backend) -> None:
-    exact_ties(backend)
+    needs_first_of_ties(backend)
     for matrix in (np.ones((2, 2)), np.asfortranarray(np.ones((2, 2))), np.ones((4, 4))[::2, ::2]):
         keeps(backend, SelectCase({"a": matrix}, 0.5), a=[1, 1, 0, 0])
 
@@ -418,8 +405,8 @@ def test_memory_example(backend: Backend) -> None:
 @given(draw.element_cases())
 def test_memory(backend: Backend, case: SelectCase) -> None:
     """Fortran order, strides and float64 change nothing."""
-    assume(backend.declaration.within or not case.within)
-    repeatable(backend)
+    needs_repeatable(backend)
+    assume(inside(backend, case))
     should = check_masks_form(backend.select(case), case)
     for change in (
         np.asfortranarray,
@@ -444,6 +431,7 @@ def test_core_example(backend: Backend) -> None:
 @requirement("SEL-15", "property", "SELECT")
 @given(draw.core_cases())
 def test_core(backend: Backend, case: SelectCase) -> None:
+    assume(inside(backend, case))
     check_selection(backend.select(case), case, backend.declaration)
 
 
@@ -475,3 +463,29 @@ def test_random(backend: Backend, size: int, sparsity: float, seed: int, pool: d
             {"a": size - removal_count(rule, sparsity, size), "b": 6 - removal_count(rule, sparsity, 6)},
             said,
         )
+
+
+# ---- SEL-17 Pools are a partition -----------------------------------------------------------------
+
+
+@requirement("SEL-17", "example")
+def test_partition_example() -> None:
+    two = {"a": scores(1, 2), "b": scores(3, 4)}
+    for wrong in ({"p": ("a",), "q": ("a", "b")}, {"p": ("a",)}, {"p": ("a", "b", "c")}, {}):
+        refuses(lambda wrong=wrong: select(two, 0.5, lambda _: wrong), f"select({two}, 0.5, {wrong})")  # type: ignore[misc]
+
+
+@requirement("SEL-17", "property")
+@given(st.lists(st.lists(st.sampled_from("abcd"), max_size=3), max_size=4))
+def test_partition(drawn: list[list[str]]) -> None:
+    """Any pools but a partition of a, b and c are refused, and a partition is not."""
+    three = {name: scores(1, 2) for name in "abc"}
+    pools_drawn = {str(number): tuple(names) for number, names in enumerate(drawn)}
+    members = [name for names in drawn for name in names]
+    said = f"select({three}, 0.5, {pools_drawn})"
+    if sorted(members) == ["a", "b", "c"] and all(drawn):
+        expect_equal(
+            sum(int(mask.sum()) for mask in select(three, 0.5, lambda _: pools_drawn).masks.values()), 3, said
+        )
+    else:
+        refuses(lambda: select(three, 0.5, lambda _: pools_drawn), said)

@@ -85,7 +85,7 @@ def _placed(draw: st.DrawFn, op: Op, name: str, *, image: bool) -> tuple[Node, S
 
 @st.composite
 def alone(draw: st.DrawFn, op: Op) -> Drawn:
-    """Draw a network of this one layer (and a flatten behind an image), with integers: its logits are the output."""
+    """Draw a network of integers whose logits are the output of this one layer (and a flatten behind an image)."""
     layer = draw(layers(op, "integers"))
     nodes: list[Node] = [Input("x", layer.x.shape[1:]), layer.node]
     if len(layer.shape) > 1:
@@ -109,8 +109,12 @@ def between(draw: st.DrawFn, op: Op, kind: Kind) -> Drawn:
     shapes["out.weight"] = (classes, prod(shape))
     shapes |= {name.replace("weight", "bias"): weight[:1] for name, weight in shapes.items()}
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    params = {name: values(rng, shape, kind) for name, shape in shapes.items()}
-    x = values(rng, (count, 2, *example[1:]), kind)
+    # The entries that reach an average-pool are multiples of PARTS, so that its means are integers.
+    scale = PARTS if op == "avg_pool2d" else 1
+    params = {
+        name: values(rng, shape, kind, scale if name == "front.bias" else 1) for name, shape in shapes.items()
+    }
+    x = values(rng, (count, 2, *example[1:]), kind, scale)
     drawn = Drawn(build(*nodes, Dense("out")), params, x, rng.integers(0, classes, count))
     return drawn if kind == "integers" else gentle(drawn, rng)
 

@@ -1,0 +1,109 @@
+"""Jobs in processes side by side: lines as they come, results in order, and no process left behind.
+
+In: a function, the arguments of every job, where lines go. Out: what the jobs return.
+"""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from refprune.errors import InvalidInput
+
+Report = Callable[[str], None]
+"""Takes one line about what has just happened."""
+Work = Callable[..., Any]
+"""A function that can be imported by name: (report, *arguments of the job) -> result."""
+
+
+class WorkerFailed(RuntimeError):
+    """A process ended without a result; what went wrong stands in its own output."""
+
+
+def run_side_by_side(work: Work, jobs: Sequence[tuple[Any, ...]], show: Report) -> list[Any]:
+    """Return `work(report, *job)` of every job, each in a process of its own, one at a time for each processor.
+
+    Raises:
+        InvalidInput: as raised by a job.
+        WorkerFailed: a process ended without a result.
+    """
+    waiting = list(enumerate(jobs))[::-1]
+    running: dict[Connection, tuple[int, Any]] = {}
+    results: dict[int, Any] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < (os.cpu_count() or 1):
+                number, job = waiting.pop()
+                _start(running, number, work, job)
+            for connection in wait(list(running)):
+                assert isinstance(connection, Connection)
+                _receive(connection, running, results, show)
+    finally:
+        _stop([process for _, process in running.values()])
+    return [results[number] for number in range(len(jobs))]
+
+
+def _start(running: dict[Connection, tuple[int, Any]], number: int, work: Work, job: tuple[Any, ...]) -> None:
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe(duplex=False)
+    with _interrupts_held():
+        process = context.Process(target=_run, args=(there, work, job), daemon=True)
+        process.start()
+        running[here] = number, process
+    there.close()  # so that the end of the process is the end of the pipe
+
+
+def _receive(
+    connection: Connection, running: dict[Connection, tuple[int, Any]], results: dict[int, Any], show: Report
+) -> None:
+    """Take one message: a line to show, a result, or an error."""
+    number, process = running[connection]
+    try:
+        kind, content = connection.recv()
+    except EOFError:
+        process.join()
+        raise WorkerFailed(f"process {number + 1} ended with exit code {process.exitcode} and no result") from None
+    if kind == "line":
+        show(content)
+    elif kind == "refused":
+        raise content
+    else:
+        results[number] = content
+        del running[connection]
+        connection.close()
+        process.join()
+
+
+def _stop(processes: Sequence[Any]) -> None:
+    """End these processes and wait until they are gone."""
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.join()
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back, so that no process starts unnoticed; the process inherits this and never sees Ctrl-C."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+
+
+def _run(connection: Connection, work: Work, job: tuple[Any, ...]) -> None:
+    """Do one job: the whole life of a process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    try:
+        connection.send(("result", work(lambda line: connection.send(("line", line)), *job)))
+    except InvalidInput as error:
+        connection.send(("refused", error))
+    except BrokenPipeError:
+        pass  # the parent is gone, and nobody wants the result

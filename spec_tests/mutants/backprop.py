@@ -1,0 +1,112 @@
+"""Wrong ways to run a network. Wrong losses and gradients of single layers are in mutants/ops.py."""
+
+from typing import Any
+
+import numpy as np
+
+from spec_tests.mutants.mutant import Mutant, original
+
+BACKPROP = "refprune.backprop"
+_forward, _loss_and_grads = original(f"{BACKPROP}.forward"), original(f"{BACKPROP}.loss_and_grads")
+_run_back, _backward_node = original(f"{BACKPROP}._run_back"), original(f"{BACKPROP}._backward_node")
+_check_run, _check_labels = original(f"{BACKPROP}._check_run"), original(f"{BACKPROP}.check_labels")
+_infer = original("refprune.network.infer_shapes")
+
+
+def _all_axes_turned(network: Any, params: Any, x: Any) -> Any:
+    """Transpose for moving the batch: right for logits, (N, W, H, C) for images."""
+    right = _forward(network, params, x)
+    return right if right.ndim == 2 else np.moveaxis(right, 0, -1).T
+
+
+def _batch_last(network: Any, params: Any, x: Any) -> Any:
+    return _forward(network, params, x).T
+
+
+def _softmaxed(network: Any, params: Any, x: Any) -> Any:
+    """Return probabilities for logits."""
+    exponentials = np.exp(_forward(network, params, x))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def _last_example_lost(network: Any, params: Any, x: Any, labels: Any) -> Any:
+    """Drop the last example of an uneven batch."""
+    even = max(len(x) // 2 * 2, 1)
+    return _loss_and_grads(network, params, x[:even], labels[:even])
+
+
+def _descent(network: Any, params: Any, x: Any, labels: Any) -> Any:
+    """Return the direction of descent."""
+    loss, grads = _loss_and_grads(network, params, x, labels)
+    return loss, {name: -grad for name, grad in grads.items()}
+
+
+def _only_read(network: Any, params: Any, caches: Any, dvalues: Any) -> Any:
+    """Leave out what no logit depends on."""
+    grads = _run_back(network, params, caches, dvalues)
+    return {name: grad for name, grad in grads.items() if name.rsplit(".", 1)[0] in dvalues}
+
+
+def _in_float64(network: Any, params: Any, x: Any, labels: Any) -> Any:
+    loss, grads = _loss_and_grads(network, params, x, labels)
+    return loss, {name: grad.astype(np.float64) for name, grad in grads.items()}
+
+
+def _last_reader_only(network: Any, params: Any, caches: Any, dvalues: Any) -> Any:
+    """Overwrite the gradient of a value that is read twice."""
+
+    class Overwritten(dict[str, Any]):
+        def __setitem__(self, name: str, value: Any) -> None:
+            super().__setitem__(name, value - self[name] if name in self else value)
+
+    return _run_back(network, params, caches, Overwritten(dvalues))
+
+
+def _empty_batch_runs(network: Any, params: Any, x: Any) -> Any:
+    """Let a batch of size 0 through."""
+    return _infer(network, params) if x.shape[:1] == (0,) else _check_run(network, params, x)
+
+
+def _dtypes_mix(network: Any, params: Any, x: Any) -> Any:
+    """Let NumPy widen."""
+    return _check_run(network, {name: a.astype(np.float64) for name, a in params.items()}, x.astype(np.float64))
+
+
+def _shapes_broadcast(network: Any, params: Any, x: Any) -> Any:
+    """Look at parameters only."""
+    return _infer(network, params)
+
+
+def _labels_wrap(labels: Any, count: int, logits: Any) -> None:
+    """Let negative labels count from the end, as indices do."""
+    _check_labels(np.where(labels < 0, 0, labels), count, logits)
+
+
+def _labels_cast(labels: Any, count: int, logits: Any) -> None:
+    """Let True and 1.0 be 1."""
+    _check_labels(np.asarray(labels).astype(np.int64), count, logits)
+
+
+def _in_place(network: Any, params: Any, x: Any) -> Any:
+    """Centre the caller's batch."""
+    right = _forward(network, params, x)
+    x -= x.mean()
+    return right
+
+
+MUTANTS = (
+    Mutant("all axes turned", "BAC-01", ".T for moveaxis", {f"{BACKPROP}.forward": _all_axes_turned}),
+    Mutant("logits with the batch last", "BAC-01", "(classes, N)", {f"{BACKPROP}.forward": _batch_last}),
+    Mutant("probabilities", "BAC-01", "softmax applied to the logits", {f"{BACKPROP}.forward": _softmaxed}),
+    Mutant("uneven batch cut", "BAC-02", "drops the last", {f"{BACKPROP}.loss_and_grads": _last_example_lost}),
+    Mutant("descent for gradient", "BAC-03", "the sign", {f"{BACKPROP}.loss_and_grads": _descent}),
+    Mutant("unread layer left out", "BAC-04", "keys are missing", {f"{BACKPROP}._run_back": _only_read}),
+    Mutant("gradients in float64", "BAC-04", "widened on the way", {f"{BACKPROP}.loss_and_grads": _in_float64}),
+    Mutant("second reader wins", "BAC-05", "= for +=", {f"{BACKPROP}._run_back": _last_reader_only}),
+    Mutant("empty batch runs", "BAC-06", "the mean of nothing", {f"{BACKPROP}._check_run": _empty_batch_runs}),
+    Mutant("dtypes mix", "BAC-06", "float32 and float64 in one run", {f"{BACKPROP}._check_run": _dtypes_mix}),
+    Mutant("shapes unchecked", "BAC-06", "examples broadcast", {f"{BACKPROP}._check_run": _shapes_broadcast}),
+    Mutant("negative labels wrap", "BAC-06", "labels as indices", {f"{BACKPROP}.check_labels": _labels_wrap}),
+    Mutant("labels cast", "BAC-06", "True and 1.5 as classes", {f"{BACKPROP}.check_labels": _labels_cast}),
+    Mutant("batch changed", "BAC-07", "works in the caller's x", {f"{BACKPROP}.forward": _in_place}),
+)

@@ -1,0 +1,90 @@
+"""Wrong evidence."""
+
+from typing import Any
+
+import numpy as np
+
+from spec_tests.mutants.mutant import Mutant, original
+
+EVIDENCE = "refprune.evidence"
+GATES, PRODUCTS, UNIFORM, COLLECT = (
+    f"{EVIDENCE}.{name}" for name in ("gates", "_sum_of_products", "_uniform", "collect")
+)
+_gates, _products, _uniform, _collect = (original(path) for path in (GATES, PRODUCTS, UNIFORM, COLLECT))
+
+
+def _per_entry(power: Any) -> dict[str, Any]:
+    """Sum something else than the products themselves."""
+    return {PRODUCTS: lambda z, dz: power(z * dz).sum(axis=tuple(range(1, z.ndim)))}
+
+
+def _mean(values: Any, dvalues: Any) -> Any:
+    """Take the mean over batch and positions."""
+    return (values * dvalues).mean(axis=tuple(range(1, values.ndim)))
+
+
+def _first_position(values: Any, dvalues: Any) -> Any:
+    """Look at one position of each example only."""
+    return (values * dvalues).reshape(len(values), -1, values.shape[-1])[:, 0].sum(axis=-1)
+
+
+def _last_example(values: Any, dvalues: Any) -> Any:
+    """Look at the last example only."""
+    return _products(values[..., -1:], dvalues[..., -1:])
+
+
+def _without_bias(network: Any, passed: Any) -> Any:
+    """Leave the bias's share out."""
+    right = _gates(network, passed)
+    share = {f"{name}.weight": passed.dvalues[name] for name in passed.dvalues}
+    return {name: total - share[name].sum(axis=tuple(range(1, share[name].ndim))) for name, total in right.items()}
+
+
+def _global_seed(rng: Any, shape: Any) -> Any:
+    """Draw from NumPy's global state."""
+    return np.random.random(shape)
+
+
+def _fixed_seed(rng: Any, shape: Any) -> Any:
+    """Draw the same for every weight."""
+    _uniform(rng, ())
+    return np.random.default_rng(0).random(shape)
+
+
+def _own_seed(rng: Any, shape: Any) -> Any:
+    """Seed with zero when no generator is given."""
+    return _uniform(np.random.default_rng(0) if rng is None else rng, shape)
+
+
+def _rounded(rng: Any, shape: Any) -> Any:
+    """Round to float32."""
+    return _uniform(rng, shape).astype(np.float32)
+
+
+def _everything(network: Any, params: Any, x: Any, labels: Any, needs: Any = (), rng: Any = None) -> Any:
+    """Collect all there is."""
+    everything = {"grads", "gates"} | ({"draws", "unit_draws"} if rng is not None else set())
+    return _collect(network, params, x, labels, everything | set(needs), rng)
+
+
+def _unknown_ignored(network: Any, params: Any, x: Any, labels: Any, needs: Any = (), rng: Any = None) -> Any:
+    """Skip what nobody knows."""
+    return _collect(network, params, x, labels, set(needs) & {"grads", "gates", "draws", "unit_draws"}, rng)
+
+
+MUTANTS = (
+    Mutant("gate squared per entry", "EVI-01", "the square of a sum is no sum of squares", _per_entry(np.square)),
+    Mutant("gate absolute per entry", "EVI-01", "nothing cancels over the batch", _per_entry(np.abs)),
+    Mutant("gate averaged", "EVI-01", "M37: wide maps count less", {PRODUCTS: _mean}),
+    Mutant("gate of one position", "EVI-01", "convolutions seen at one position", {PRODUCTS: _first_position}),
+    Mutant("gate of one example", "EVI-01", "the last example only", {PRODUCTS: _last_example}),
+    Mutant("gate without bias", "EVI-01", "the bias's share is left out", {GATES: _without_bias}),
+    Mutant("global seed", "EVI-02", "M12, M94: unseeded", {UNIFORM: _global_seed}),
+    Mutant("seed of its own", "EVI-02", "M12: draws without a generator", {UNIFORM: _own_seed}),
+    Mutant("the same draws for all", "EVI-02", "every weight and every round draws alike", {UNIFORM: _fixed_seed}),
+    Mutant(
+        "everything collected", "EVI-03", "draws that nobody asked for move the generator", {COLLECT: _everything}
+    ),
+    Mutant("unknown needs ignored", "EVI-03", "a misspelt need is not collected", {COLLECT: _unknown_ignored}),
+    Mutant("draws in float32", "EVI-04", "ties, and draws of 1", {UNIFORM: _rounded}),
+)

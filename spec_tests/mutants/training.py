@@ -1,0 +1,379 @@
+"""Wrong training."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from refprune.backprop import loss_and_grads
+from refprune.training import Optimiser, State
+from spec_tests.adapter import TrainCase, TrainStep
+from spec_tests.backends.reference import Reference, _optimiser
+from spec_tests.mutants.mutant import Mutant, original
+
+TRAINING = "refprune.training"
+SGD, ADAM, ADAMW, UPDATE, MASK, START, STEPS, NUMBER, DROPS = (
+    f"{TRAINING}.{name}"
+    for name in ("sgd", "adam", "adamw", "update", "mask_state", "start", "steps", "_number", "step_decay")
+)
+_adam, _update, _mask, _start, _steps = (original(path) for path in (ADAM, UPDATE, MASK, START, STEPS))
+MASKED = "refprune.arrays.masked"
+
+
+# ---- Formulas -------------------------------------------------------------------------------------
+
+
+def _sgd(rule: Callable[..., tuple[Any, Any]]) -> dict[str, Any]:
+    """Return SGD with this rule: (w, g, v, rate, mu, decay, nesterov) -> (new w, new v)."""
+
+    def sgd(momentum: float = 0.0, *, nesterov: bool = False, weight_decay: float = 0.0) -> Optimiser:
+        def formula(w: Any, g: Any, slots: Any, rate: float, update: int) -> Any:
+            moved, velocity = rule(w, g, slots[0], rate, momentum, weight_decay, nesterov)
+            return moved, (velocity,)
+
+        return Optimiser(1, formula)
+
+    return {SGD: sgd}
+
+
+def _dampened(w: Any, g: Any, v: Any, rate: float, mu: float, decay: float, nesterov: bool) -> Any:  # noqa: FBT001
+    v = mu * v + (1 - mu) * (g + decay * w)
+    return w - rate * v, v
+
+
+def _velocity_before(w: Any, g: Any, v: Any, rate: float, mu: float, decay: float, nesterov: bool) -> Any:  # noqa: FBT001
+    """Move along the velocity of the update before."""
+    return w - rate * v, mu * v + g + decay * w
+
+
+def _plain(w: Any, g: Any, v: Any, rate: float, mu: float, decay: float, nesterov: bool) -> Any:  # noqa: FBT001
+    """Do not look ahead."""
+    v = mu * v + g + decay * w
+    return w - rate * v, v
+
+
+def _looks_back(w: Any, g: Any, v: Any, rate: float, mu: float, decay: float, nesterov: bool) -> Any:  # noqa: FBT001
+    """Look ahead along the old velocity."""
+    d = g + decay * w
+    return w - rate * (d + mu * v), mu * v + d
+
+
+def _growing(w: Any, g: Any, v: Any, rate: float, mu: float, decay: float, nesterov: bool) -> Any:  # noqa: FBT001
+    """Subtract the decay."""
+    d = g - decay * w
+    v = mu * v + d
+    return w - rate * (d + mu * v if nesterov else v), v
+
+
+def _decay_beside(w: Any, g: Any, v: Any, rate: float, mu: float, decay: float, nesterov: bool) -> Any:  # noqa: FBT001
+    """Keep the decay out of the velocity, and of the rate."""
+    v = mu * v + g
+    return w * (1 - decay) - rate * (g + mu * v if nesterov else v), v
+
+
+def _moments(step: Callable[..., Any]) -> Callable[..., Optimiser]:
+    """Return Adam with this step: (m, u, eps, b1^t, b2^t) -> what the rate multiplies."""
+
+    def adam(beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8, weight_decay: float = 0.0) -> Optimiser:
+        def formula(w: Any, g: Any, slots: Any, rate: float, update: int) -> Any:
+            d = g + weight_decay * w
+            first = beta1 * slots[0] + (1 - beta1) * d
+            second = beta2 * slots[1] + (1 - beta2) * d**2
+            return w - rate * step(first, second, eps, beta1**update, beta2**update), (first, second)
+
+        return Optimiser(2, formula)
+
+    return adam
+
+
+def _eps_inside(first: Any, second: Any, eps: float, power1: float, power2: float) -> Any:
+    return first / (1 - power1) / np.sqrt(second / (1 - power2) + eps)
+
+
+def _uncorrected(first: Any, second: Any, eps: float, power1: float, power2: float) -> Any:
+    return first / (np.sqrt(second) + eps)
+
+
+def _eps_first(first: Any, second: Any, eps: float, power1: float, power2: float) -> Any:
+    """Add eps to the uncorrected root."""
+    return first * np.sqrt(1 - power2) / (1 - power1) / (np.sqrt(second) + eps)
+
+
+def _half_corrected(first: Any, second: Any, eps: float, power1: float, power2: float) -> Any:
+    """Correct the second moment only."""
+    return first / (np.sqrt(second / (1 - power2)) + eps)
+
+
+def _decoupled(change: Callable[..., Any]) -> Callable[..., Optimiser]:
+    """Return AdamW with this rule: (w, Adam's formula from w, rate, decay) -> (new w, slots)."""
+
+    def adamw(
+        beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8, weight_decay: float = 0.01
+    ) -> Optimiser:
+        plain = _adam(beta1, beta2, eps)
+
+        def formula(w: Any, g: Any, slots: Any, rate: float, update: int) -> Any:
+            return change(w, lambda start: plain.formula(start, g, slots, rate, update), rate, weight_decay)
+
+        return Optimiser(2, formula)
+
+    return adamw
+
+
+def _decay_first(w: Any, move: Any, rate: float, decay: float) -> Any:
+    """Decay as AdamW does."""
+    return move(w * (1 - rate * decay))
+
+
+def _decay_last(w: Any, move: Any, rate: float, decay: float) -> Any:
+    moved, slots = move(w)
+    return moved * (1 - rate * decay), slots
+
+
+# ---- The loop -------------------------------------------------------------------------------------
+
+
+def _unchanged(params: Any, masks: Any) -> Any:
+    return params
+
+
+@dataclass(frozen=True)
+class Loop(Reference):
+    """The reference's run with its steps laid open; as it stands it is right."""
+
+    prune: Callable[..., Any] = _mask
+    update: Callable[..., Any] = _update
+    read: Callable[..., Any] = _unchanged
+    used: Callable[..., Any] = _unchanged
+
+    def train(self, case: TrainCase) -> Sequence[TrainStep]:
+        """Update, and prune after `prune_at` updates."""
+        optimiser = _optimiser(case.optimiser)
+        masks: dict[str, Any] = {}
+        state = _start(case.params, optimiser)
+        seen = []
+        for number in range(len(case.batches) + 1):
+            if number:
+                rows, used = case.batches[number - 1], self.used(state.params, masks)
+                _, grads = loss_and_grads(case.network, used, case.x[rows], case.labels[rows])
+                state = self.update(state, grads, optimiser, case.optimiser.rate, masks)
+            if number == case.prune_at:
+                masks = dict(case.masks)
+                state = self.prune(state, masks)
+            seen.append(TrainStep(self.read(state.params, masks), self.used(state.params, masks)))
+        return seen[1:]
+
+
+def _zeroed(params: Mapping[str, Any], masks: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: np.where(masks[name], w, w.dtype.type(0)) if name in masks else w for name, w in params.items()}
+
+
+def _params_only(state: Any, masks: Any) -> Any:
+    """Leave the memory alone."""
+    return State(_zeroed(state.params, masks), state.slots, state.updates)
+
+
+def _gradient_only(state: Any, grads: Any, optimiser: Any, rate: float, masks: Any) -> Any:
+    """Mask the gradient, and nothing else."""
+    return _update(state, _zeroed(grads, masks), optimiser, rate, {})
+
+
+def _without_masks(state: Any, grads: Any, optimiser: Any, rate: float, masks: Any) -> Any:
+    return _update(state, grads, optimiser, rate, {})
+
+
+def _mask_before(state: Any, grads: Any, optimiser: Any, rate: float, masks: Any) -> Any:
+    """Mask weights and memory before the update, not after it."""
+    return _update(_mask(state, masks), grads, optimiser, rate, {})
+
+
+def _weights_only(state: Any, grads: Any, optimiser: Any, rate: float, masks: Any) -> Any:
+    """Leave biases alone: they are never pruned, are they?"""
+    return _update(state, grads, optimiser, rate, {name: mask for name, mask in masks.items() if mask.ndim > 1})
+
+
+def _fresh(state: Any, masks: Any) -> Any:
+    """Start the optimiser again at pruning."""
+    slots = {name: tuple(np.zeros_like(slot) for slot in own) for name, own in state.slots.items()}
+    return _mask(State(state.params, slots, state.updates), masks)
+
+
+def _count_again(state: Any, masks: Any) -> Any:
+    return replace(_mask(state, masks), updates=0)
+
+
+def _frozen_zeros(state: Any, grads: Any, optimiser: Any, rate: float, masks: Any) -> Any:
+    """Read what is removed off the zeros of the moment."""
+    zeros = {name: w != 0 for name, w in state.params.items()}
+    return _mask(_update(state, grads, optimiser, rate, masks), zeros)
+
+
+def _shrunk(state: Any, masks: Any) -> Any:
+    """Scale what is kept, as dropout does."""
+    pruned = _mask(state, masks)
+    scaled = {name: w / 0.5 if name in masks else w for name, w in pruned.params.items()}
+    return replace(pruned, params=scaled)
+
+
+def _in_place(state: Any, grads: Any, optimiser: Any, rate: float, masks: Any) -> Any:
+    """Write the new values into the old arrays."""
+    after = _update(state, grads, optimiser, rate, masks)
+    for name, w in after.params.items():
+        state.params[name][...] = w
+    return replace(after, params=state.params)
+
+
+def _start_uncopied(params: Any, optimiser: Any, masks: Any = None) -> Any:
+    return replace(_start(params, optimiser, masks), params=dict(params))
+
+
+# ---- Order, types, refusals -----------------------------------------------------------------------
+
+
+def _reordered(change: Callable[..., Any]) -> dict[str, Any]:
+    def steps(network: Any, state: Any, x: Any, labels: Any, batches: Any, *rest: Any, **named: Any) -> Any:
+        return _steps(network, state, x, labels, change(batches), *rest, **named)
+
+    return {STEPS: steps}
+
+
+def _rated(change: Callable[..., Any]) -> dict[str, Any]:
+    """Return steps whose rate is change(rate, first)."""
+
+    def steps(
+        network: Any, state: Any, x: Any, labels: Any, batches: Any, optimiser: Any, rate: Any,
+        masks: Any = None, first: int = 0,
+    ) -> Any:  # fmt: skip
+        return _steps(network, state, x, labels, batches, optimiser, change(rate, first), masks, first)
+
+    return {STEPS: steps}
+
+
+def _drops(rule: Callable[..., float]) -> dict[str, Any]:
+    return {
+        DROPS: lambda rate, drops, factor=0.1: (
+            lambda step: rate * rule(factor, sum(step >= d for d in drops), sum(step > d for d in drops))
+        )
+    }
+
+
+_IN_PLACE = {UPDATE: _in_place}
+MUTANTS = (
+    Mutant("dampened momentum", "TRN-01", "v' = mu v + (1 - mu) g", _sgd(_dampened)),
+    Mutant("velocity before", "TRN-01", "moves along the old velocity", _sgd(_velocity_before)),
+    Mutant("Nesterov as plain momentum", "TRN-02", "the flag does nothing", _sgd(_plain)),
+    Mutant("Nesterov looks back", "TRN-02", "g + mu v with the old v", _sgd(_looks_back)),
+    Mutant("eps inside the root", "TRN-03", "sqrt(u + eps)", {ADAM: _moments(_eps_inside)}),
+    Mutant("no bias correction", "TRN-03", "m / (sqrt(u) + eps)", {ADAM: _moments(_uncorrected)}),
+    Mutant("eps before correction", "TRN-03", "the paper's efficient form", {ADAM: _moments(_eps_first)}),
+    Mutant("first moment not corrected", "TRN-03", "one of two corrections", {ADAM: _moments(_half_corrected)}),
+    Mutant("decay grows", "TRN-04", "the sign of the decay", _sgd(_growing)),
+    Mutant("decay beside the velocity", "TRN-04", "decoupled in SGD, without the rate", _sgd(_decay_beside)),
+    Mutant("Adam decays as AdamW", "TRN-04", "decoupled", {ADAM: _decoupled(_decay_first)}),
+    Mutant("AdamW decays as Adam", "TRN-05", "decay in the gradient", {ADAMW: _adam}),
+    Mutant("AdamW decays last", "TRN-05", "after the update", {ADAMW: _decoupled(_decay_last)}),
+    Mutant(
+        "AdamW decays without the rate",
+        "TRN-05",
+        "w (1 - decay)",
+        {ADAMW: _decoupled(lambda w, move, rate, decay: move(w * (1 - decay)))},
+    ),
+    Mutant(
+        "AdamW grows",
+        "TRN-05",
+        "the sign of the decay",
+        {ADAMW: _decoupled(lambda w, move, rate, decay: move(w * (1 + rate * decay)))},
+    ),
+    Mutant(
+        "gradient masked only",
+        "TRN-06",
+        "M54: momentum revives; FPGM, distiller",
+        backend=Loop(prune=_params_only, update=_gradient_only),
+    ),
+    Mutant(
+        "masked before the update",
+        "TRN-06",
+        "M55: decay, Adam and the gradient move removed entries; slimming",
+        backend=Loop(update=_mask_before),
+    ),
+    Mutant(
+        "masked in forward only",
+        "TRN-06",
+        "M56: what is read is dense; TFMOT, open_lth",
+        backend=Loop(prune=lambda state, masks: state, update=_without_masks, used=_zeroed),
+    ),
+    Mutant("masked once", "TRN-06", "M57: not in retraining; sparsegpt", backend=Loop(update=_without_masks)),
+    Mutant(
+        "masked from the next update on",
+        "TRN-06",
+        "M85: stale until something happens; torch",
+        backend=Loop(prune=lambda state, masks: state),
+    ),
+    Mutant("memory left under the mask", "TRN-07", "JaxPruner's momentum", {MASK: _params_only}),
+    Mutant("optimiser started again", "TRN-08", "momentum lost at pruning", backend=Loop(prune=_fresh)),
+    Mutant("count started again", "TRN-08", "bias correction as if t were 0", backend=Loop(prune=_count_again)),
+    Mutant("zeros frozen", "TRN-08", "M58: mask read off w == 0", backend=Loop(update=_frozen_zeros)),
+    Mutant("batches reversed", "TRN-09", "another order", _reordered(lambda batches: batches[::-1])),
+    Mutant("first batch again", "TRN-09", "the iterator restarts", _reordered(lambda b: list(b[:1]) * len(b))),
+    Mutant(
+        "rate of the next step",
+        "TRN-09",
+        "M61: the scheduler is stepped first",
+        _rated(lambda rate, first: lambda step: rate(min(step + 1, 2))),
+    ),
+    Mutant(
+        "rate restarts",
+        "TRN-09",
+        "M71: rates not taken from the step a run goes on from",
+        _rated(lambda rate, first: lambda step: rate(step - first)),
+    ),
+    Mutant("pruning nothing starts again", "TRN-10", "a new optimiser at pruning", backend=Loop(prune=_fresh)),
+    Mutant("kept entries scaled", "TRN-10", "masks used as dropout", backend=Loop(prune=_shrunk)),
+    Mutant(
+        "wide hyper-parameters",
+        "TRN-11",
+        "NumPy float64 scalars widen float32",
+        {NUMBER: lambda what, value, *limits, **named: np.float64(value)},
+    ),
+    Mutant(
+        "given weights changed",
+        "TRN-12",
+        "M69: works on the caller's arrays",
+        {START: _start_uncopied, **_IN_PLACE},
+    ),
+    Mutant("earlier states changed", "TRN-12", "M69: works on the last state's arrays", _IN_PLACE),
+    Mutant("numbers not checked", "TRN-13", "NaN rates", {NUMBER: lambda what, value, *_, **named: value}),
+    Mutant(
+        "masks not checked", "TRN-13", "unknown names ignored", {"refprune.arrays.check_masks": lambda *a: None}
+    ),
+    Mutant(
+        "batches not checked", "TRN-13", "-1 is the last example", {f"{TRAINING}.check_batches": lambda *a: None}
+    ),
+    Mutant("gradients not checked", "TRN-13", "float64 in", {f"{TRAINING}._check_update": lambda *a: None}),
+    Mutant(
+        "first forward dense",
+        "TRN-14",
+        "masks come into force with the first update",
+        backend=Loop(prune=lambda state, masks: state),
+    ),
+    Mutant(
+        "masked by a product",
+        "TRN-14",
+        "M20: 0 inf is NaN",
+        {MASKED: lambda w, mask: w * (True if mask is None else mask)},
+    ),
+    Mutant(
+        "negative zero",
+        "TRN-15",
+        "a product keeps the sign; torch",
+        {MASKED: lambda w, mask: w * (mask is None or mask)},
+    ),
+    Mutant("drop one step late", "TRN-16", "> for >=", _drops(lambda factor, at, after: factor**after)),
+    Mutant(
+        "one drop only",
+        "TRN-16",
+        "the second drop is lost",
+        _drops(lambda factor, at, after: factor ** min(at, 1)),
+    ),
+)

@@ -1,0 +1,109 @@
+"""What forward passes and gradients must satisfy: the loops of oracle/layers.py, and central differences."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from refprune.arrays import Array, Params
+from spec_tests.adapter import Backend
+from spec_tests.oracle import layers
+from spec_tests.strategies.networks import Drawn
+from spec_tests.verdicts import call, expect_close, expect_equal, fail
+
+EPS = 2.0**-52
+STEP = 1e-5
+"""Half the width of a central difference of a loss; below MARGIN / 2 however it is passed on (see below)."""
+MARGIN = 1e-3
+"""Least distance of a drawn batch from a kink or a tie."""
+
+
+def check_forward(backend: Backend, drawn: Drawn) -> None:
+    """Require the logits of the loops, for a network of integers whose every sum is exact."""
+    should = np.array([list(one.values()) for one in layers.logits(drawn.network, drawn.params, drawn.x)])
+    got = np.asarray(backend.forward(drawn.network, drawn.params, {}, drawn.x))
+    said = call("forward", drawn.network, drawn.params, {}, drawn.x)
+    if backend.declaration.exact:
+        expect_equal(got, should, said)
+    else:
+        expect_close(got, should, _rounding(drawn), said)
+
+
+def _rounding(drawn: Drawn) -> float:
+    """Return 2^10 ulps of the largest sum of magnitudes: a sum of m products is within m ulps of that sum.
+
+    Every layer is monotone in magnitudes, so running |params| on |x| gives those sums.
+    """
+    sizes = {name: abs(array) for name, array in drawn.params.items()}
+    magnitudes = layers.logits(drawn.network, sizes, abs(drawn.x))
+    return 2.0**10 * EPS * max(1.0, *(max(one.values()) for one in magnitudes))
+
+
+def check_gradients(backend: Backend, drawn: Drawn) -> None:
+    """Require the loss and the gradients of the loops, for integers: kinks and ties are common and decided alike.
+
+    The logits are exact. An exponent is within 2 ulps of the largest |logit| however it is shifted, so a
+    probability is within 2 max|z| EPS of itself; each sum of m <= 2^9 products adds m ulps of its magnitudes.
+    """
+    loss, should = layers.gradients(drawn.network, drawn.params, drawn.x, drawn.labels)
+    _, magnitudes = layers.gradients(drawn.network, drawn.params, drawn.x, drawn.labels, magnitudes=True)
+    got_loss, got = backend.loss_and_grads(drawn.network, drawn.params, {}, drawn.x, drawn.labels)
+    said = call("loss_and_grads", drawn.network, drawn.params, {}, drawn.x, drawn.labels)
+    largest = max(abs(z) for one in layers.logits(drawn.network, drawn.params, drawn.x) for z in one.values())
+    error = EPS * (2.0**10 + 8.0 * largest)
+    expect_close(got_loss, loss, error * max(1.0, largest), said)
+    check_keys(got, drawn.params, said)
+    for name, values in should.items():
+        bound = error * layers.array_of(magnitudes[name])
+        if not (abs(np.asarray(got[name]) - layers.array_of(values)) <= bound).all():
+            fail({name: got[name]}, {name: layers.array_of(values)}, said)
+
+
+def check_keys(grads: Any, params: Params, said: str) -> None:
+    """Require gradients keyed and shaped as the parameters."""
+    shapes = {name: np.shape(array) for name, array in grads.items()}
+    expect_equal(shapes, {name: array.shape for name, array in params.items()}, f"the shapes of {said}")
+
+
+def check_differences(backend: Backend, drawn: Drawn, entries: Sequence[tuple[str, int]]) -> None:
+    """Require |fd - g| <= 1e-7 max(1, |g|) at these entries (name, flat position), fd the central difference.
+
+    For a `gentle` network of l <= 6 layers with weights, further than MARGIN from every kink and tie: the inputs
+    of a layer are at most 6, and no layer enlarges a change, so one entry moved by STEP moves every value by at
+    most 6e-5 and every difference of two by 1.2e-4: no kink and no tie is crossed, and the logits are linear in
+    the entry, with slopes at most 6. The third derivative of log-sum-exp along slopes of range 12 is at most
+    0.097 * 12^3 = 168, and STEP^2 / 6 * 168 = 3e-9. Rounding: a layer of fan-in m is within m * 2^-53 * 7, the
+    fan-ins add up to at most 400, and the loss doubles that: 6.3e-13, over STEP 6.3e-8.
+    """
+    _, grads = backend.loss_and_grads(drawn.network, drawn.params, {}, drawn.x, drawn.labels)
+    said = call("loss_and_grads", drawn.network, drawn.params, {}, drawn.x, drawn.labels)
+    check_keys(grads, drawn.params, said)
+    for name, position in entries:
+        got = float(np.asarray(grads[name]).ravel()[position])
+        should = _difference(backend, drawn, name, position)
+        if not abs(got - should) <= 1e-7 * max(1.0, abs(got)):
+            fail(f"gradient {got} at entry {position} of {name!r}", f"{should} (central difference)", said)
+
+
+def _difference(backend: Backend, drawn: Drawn, name: str, position: int) -> float:
+    up, down = (moved(drawn.params[name], position, step) for step in (STEP, -STEP))
+    losses = [
+        backend.loss_and_grads(drawn.network, {**drawn.params, name: array}, {}, drawn.x, drawn.labels)[0]
+        for array in (up, down)
+    ]
+    return (losses[0] - losses[1]) / float(up.ravel()[position] - down.ravel()[position])
+
+
+def moved(array: Array, position: int, step: float) -> Array:
+    """Return a copy with one entry moved."""
+    other = array.copy()
+    other.flat[position] += step
+    return other
+
+
+def some_entries(params: Params, rng: np.random.Generator, most: int) -> list[tuple[str, int]]:
+    """Return up to `most` drawn entries, at least one of every array where there is room."""
+    everything = [(name, int(i)) for name, array in params.items() for i in rng.permutation(array.size)]
+    first = [next(entry for entry in everything if entry[0] == name) for name in params]
+    others = [entry for entry in everything if entry not in first]
+    return (first + [others[i] for i in rng.permutation(len(others))])[:most]

@@ -1,0 +1,94 @@
+"""The definition of contributions, reductions, units and masks, in plain Python: loops and Fractions."""
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from itertools import product
+from math import copysign, isnan, sqrt
+from typing import Any
+
+import numpy as np
+
+from spec_tests.adapter import Blocks, ScoreCase, Units
+from spec_tests.oracle.selection import reduce_exactly, tiles
+
+Index = tuple[int, ...]
+UNIT_LEVEL = {"taylor_gate": "gates", "random_unit": "unit_draws"}
+"""The criteria that speak of units -> the evidence they read."""
+
+
+def indices(shape: Index) -> Iterator[Index]:
+    """Return every index in logical C order."""
+    return product(*map(range, shape))
+
+
+def score(reducer: str, values: list[float]) -> float:
+    """Return the score of these contributions: exact, or rounded once (l2, mean)."""
+    reduced = reduce_exactly(reducer, values)
+    return sqrt(float(reduced)) if reducer == "l2" else float(reduced)
+
+
+def contribution(case: ScoreCase, name: str, index: Index) -> float:
+    """Return the signed contribution of one entry, or of one unit of a criterion that speaks of units."""
+    evidence: Mapping[str, Mapping[str, Any] | None] = {
+        "magnitude": case.params,
+        "gradient": case.grads,
+        "taylor": case.grads,
+        "taylor_gate": case.gates,
+        "random": case.draws,
+        "random_unit": case.unit_draws,
+    }
+    known = evidence[case.criterion]
+    assert known is not None
+    if case.criterion not in UNIT_LEVEL and case.within and name in case.within and not case.within[name][index]:
+        return 0.0
+    value = float(known[name][index])
+    return value * float(case.params[name][index]) if case.criterion == "taylor" else value
+
+
+def scores(case: ScoreCase) -> dict[str, Any]:
+    """Return the scores of a whole case as float64 arrays."""
+    return {name: _scores(case, name) for name in case.params if name.endswith(".weight")}
+
+
+def _scores(case: ScoreCase, name: str) -> Any:
+    shape = case.params[name].shape
+    if isinstance(case.granularity, Units):
+        return np.array([_unit_score(case, name, unit) for unit in range(shape[0])])
+    if isinstance(case.granularity, Blocks):
+        members = tiles(shape, case.granularity.rows, case.granularity.columns)
+        rows, columns = (max(grid[axis] for grid in members) + 1 for axis in (0, 1))
+        values = [
+            score(case.granularity.reducer, [contribution(case, name, index) for index in tile])
+            for tile in members.values()
+        ]
+        return np.array(values).reshape(rows, columns)
+    return np.array([abs(contribution(case, name, index)) for index in indices(shape)]).reshape(shape)
+
+
+def _unit_score(case: ScoreCase, name: str, unit: int) -> float:
+    if case.criterion in UNIT_LEVEL:
+        return score(case.reducer, [contribution(case, name, (unit,))])
+    entries = [index for index in indices(case.params[name].shape) if index[0] == unit]
+    return score(case.reducer, [contribution(case, name, index) for index in entries])
+
+
+def exact_sum(values: list[float]) -> Fraction:
+    """Return the exact sum of floats."""
+    return sum(map(Fraction, values), Fraction(0))
+
+
+def owner(index: Index, axis: int, span: int) -> int:
+    """Return the unit an entry belongs to, when unit i owns [i * span, (i + 1) * span) along an axis."""
+    return index[axis] // span
+
+
+def same_value(got: float, should: float) -> bool:
+    """Say whether two numbers are the same, signs of zeros included; NaN is NaN."""
+    if isnan(got) or isnan(should):
+        return isnan(got) and isnan(should)
+    return got == should and copysign(1, got) == copysign(1, should)
+
+
+def count_true(mask: Any) -> int:
+    """Count the kept entries one by one."""
+    return sum(1 for entry in np.asarray(mask).ravel().tolist() if entry)

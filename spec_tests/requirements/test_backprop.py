@@ -1,0 +1,428 @@
+"""docs/spec/backprop.md, requirement by requirement: a literal example, then a property."""
+
+from dataclasses import replace
+from math import log
+from typing import Any
+
+import numpy as np
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from refprune import backprop
+from refprune.arrays import Array
+from refprune.errors import InvalidInput
+from refprune.network import Conv2d, Dense, Flatten, Input, MaxPool2d, Node, Relu, build
+from spec_tests.adapter import Backend
+from spec_tests.oracle import layers as oracle
+from spec_tests.oracle.gradients import (
+    EPS,
+    MARGIN,
+    check_differences,
+    check_forward,
+    check_gradients,
+    moved,
+    some_entries,
+)
+from spec_tests.strategies.layers import gentle
+from spec_tests.strategies.networks import Drawn, chains
+from spec_tests.verdicts import call, expect_close, expect_equal, fail, refuses, requirement
+
+SEEDS = st.integers(0, 2**32 - 1)
+DTYPES = st.sampled_from((np.float64, np.float32))
+
+
+def array(nested: Any) -> Array:
+    """Return a float64 array."""
+    return np.array(nested, np.float64)
+
+
+def two_classes(rows: Any, labels: list[int]) -> Drawn:
+    """Return the dense layer z = (x, 0) of one number x, on these rows."""
+    params = {"out.weight": array([[1], [0]]), "out.bias": array([0, 0])}
+    return Drawn(build(Input("x", (1,)), Dense("out")), params, array(rows), np.array(labels))
+
+
+def run_back(backend: Backend, drawn: Drawn) -> tuple[float, Any, str]:
+    """Return loss, gradients and the call."""
+    loss, grads = backend.loss_and_grads(drawn.network, drawn.params, {}, drawn.x, drawn.labels)
+    return loss, grads, call("loss_and_grads", drawn.network, drawn.params, {}, drawn.x, drawn.labels)
+
+
+# ---- BAC-01 Batch first ---------------------------------------------------------------------------
+
+
+@requirement("BAC-01", "example", "APPLY")
+def test_forward_example(backend: Backend) -> None:
+    params = {
+        "a.weight": array([[1, 0], [0, 1], [1, 1]]),
+        "a.bias": array([0, 0, -3]),
+        "out.weight": array([[1, 10, 100], [0, 0, 1]]),
+        "out.bias": array([5, 0]),
+    }
+    network = build(Input("x", (2,)), Dense("a"), Relu("relu"), Dense("out"))
+    x = array([[1, 2], [-1, 5], [4, 4]])
+    got = backend.forward(network, params, {}, x)
+    # Behind the ReLU: 1 2 0, 0 5 1, 4 4 5.
+    expect_equal(got, array([[26, 0], [155, 1], [549, 5]]), call("forward", network, params, {}, x))
+
+
+@requirement("BAC-01", "example")
+def test_forward_image_example() -> None:
+    """What comes out of a convolution is (N, C, H, W)."""
+    network = build(Input("x", (1, 1, 2)), Conv2d("a"))
+    params = {"a.weight": array([1, 10]).reshape(2, 1, 1, 1), "a.bias": array([0, 0])}
+    x = array([[[[1, 2]]], [[[3, 4]]], [[[5, 6]]]])
+    should = array([[[[1, 2]], [[10, 20]]], [[[3, 4]], [[30, 40]]], [[[5, 6]], [[50, 60]]]])
+    expect_equal(backprop.forward(network, params, x), should, "forward of a convolution")
+
+
+@requirement("BAC-01", "property", "APPLY")
+@given(DTYPES.flatmap(chains))
+def test_forward(backend: Backend, drawn: Drawn) -> None:
+    """The logits of the loops, for chains of every layer; in float32 just as exact."""
+    check_forward(backend, drawn)
+
+
+@requirement("BAC-01", "property", "APPLY")
+@given(chains(), SEEDS)
+def test_forward_each_alone(backend: Backend, drawn: Drawn, seed: int) -> None:
+    """An example's logits do not depend on who is in the batch, nor on the order."""
+    assume(backend.declaration.exact)
+    order = np.random.default_rng(seed).permutation(len(drawn.x))
+    together = np.asarray(backend.forward(drawn.network, drawn.params, {}, drawn.x))
+    for rows in (order, order[:1]):
+        x = drawn.x[rows]
+        got = backend.forward(drawn.network, drawn.params, {}, x)
+        expect_equal(got, together[rows], call("forward", drawn.network, drawn.params, {}, x))
+
+
+# ---- BAC-02 The loss is the batch mean ------------------------------------------------------------
+
+
+@requirement("BAC-02", "example", "TRAIN")
+def test_mean_example(backend: Backend) -> None:
+    for rows, labels, should in (
+        ([[0]], [0], log(2)),
+        ([[0], [0], [0]], [0, 1, 0], log(2)),
+        ([[1e4], [0]], [1, 0], (1e4 + log(2)) / 2),
+        ([[0], [0], [1e4]], [0, 1, 1], (1e4 + 2 * log(2)) / 3),
+    ):
+        loss, _, said = run_back(backend, two_classes(rows, labels))
+        expect_close(loss, should, 2.0**8 * EPS * max(1.0, should), said)  # an exp, a log, fewer than 8 roundings
+
+
+@requirement("BAC-02", "property", "TRAIN")
+@given(chains(integers=False))
+def test_mean(backend: Backend, drawn: Drawn) -> None:
+    """The loss of a batch is the mean of the losses of its examples, and so are its gradients.
+
+    Each side is within 2^10 ulps of the sums of magnitudes, which `oracle.gradients` gives for the gradients;
+    the loss is within 2^10 ulps of the largest logit of |params| and |x|, and so is each probability, relatively.
+    """
+    loss, grads, said = run_back(backend, drawn)
+    ones = [
+        run_back(backend, replace(drawn, x=drawn.x[i : i + 1], labels=drawn.labels[i : i + 1]))
+        for i in range(len(drawn.x))
+    ]
+    sizes = {name: abs(value) for name, value in drawn.params.items()}
+    largest = max(1.0, *(max(one.values()) for one in oracle.logits(drawn.network, sizes, abs(drawn.x))))
+    error = 2.0**12 * EPS * largest
+    expect_close(loss, sum(one[0] for one in ones) / len(ones), error, said)
+    _, magnitudes = oracle.gradients(drawn.network, drawn.params, drawn.x, drawn.labels, magnitudes=True)
+    for name, grad in grads.items():
+        bound = error * max(magnitudes[name].values())
+        expect_close(grad, sum(one[1][name] for one in ones) / len(ones), bound, f"{name!r} of {said}")
+
+
+# ---- BAC-03 Gradients -----------------------------------------------------------------------------
+
+
+@requirement("BAC-03", "example", "TRAIN")
+def test_gradients_example(backend: Backend) -> None:
+    # Equal logits: probabilities 1/2. Labels 0, 0 and 1, x = 2, 4 and 6 behind a zero weight.
+    params = {"out.weight": array([[0], [0]]), "out.bias": array([3, 3])}
+    network = build(Input("x", (1,)), Dense("out"))
+    drawn = Drawn(network, params, array([[2], [4], [6]]), np.array([0, 0, 1]))
+    _, grads, said = run_back(backend, drawn)
+    bound = 2.0**8 * EPS  # an exp and fewer than 8 roundings of numbers up to 6
+    expect_close(grads["out.bias"], array([-0.5 / 3, 0.5 / 3]), bound, said)
+    expect_close(grads["out.weight"], array([[0], [0]]), bound, said)  # -1/2 * (2 + 4 - 6) / 3
+
+
+@requirement("BAC-03", "property", "TRAIN")
+@given(chains(integers=False), SEEDS)
+def test_differences(backend: Backend, drawn: Drawn, seed: int) -> None:
+    """|fd - g| <= 1e-7 max(1, |g|) for every layer of a chain: the cotangent is what the layers behind it make."""
+    rng = np.random.default_rng(seed)
+    drawn = gentle(drawn, rng)
+    assume(oracle.margin(drawn.network, drawn.params, drawn.x) >= MARGIN)
+    check_differences(backend, drawn, some_entries(drawn.params, rng, 10))
+
+
+@requirement("BAC-03", "property", "TRAIN")
+@given(chains())
+def test_gradients(backend: Backend, drawn: Drawn) -> None:
+    """The gradients of the loops, with kinks and ties in every other draw."""
+    check_gradients(backend, drawn)
+
+
+@requirement("BAC-03", "property")
+@given(chains(integers=False), SEEDS)
+def test_trace(drawn: Drawn, seed: int) -> None:
+    """The gradient of each node's value is that of the network from there on; loss and gradients are the same.
+
+    Central differences of the loss over entries of the value, with the bound of `check_differences`.
+    """
+    rng = np.random.default_rng(seed)
+    drawn = gentle(drawn, rng)
+    assume(oracle.margin(drawn.network, drawn.params, drawn.x) >= MARGIN)
+    traced = backprop.trace(drawn.network, drawn.params, drawn.x, drawn.labels)
+    loss, grads = backprop.loss_and_grads(drawn.network, drawn.params, drawn.x, drawn.labels)
+    expect_equal({"loss": traced.loss, **traced.grads}, {"loss": loss, **grads}, "trace and loss_and_grads")
+    place = int(rng.integers(1, len(drawn.network) - 1)) if len(drawn.network) > 2 else 0
+    node, rest = drawn.network[place], drawn.network[place + 1 :]
+    assume(rest and node.name in traced.dvalues)
+    value = np.moveaxis(traced.values[node.name], -1, 0)
+    names = [f"{one.name}.{part}" for one in rest for part in ("weight", "bias")]
+    tail = build(Input(node.name, value.shape[1:]), *rest)
+    params = {name: drawn.params[name] for name in names if name in drawn.params}
+    for position in rng.permutation(value.size)[:6]:
+        up, down = (moved(value, int(position), step) for step in (1e-5, -1e-5))
+        losses = [backprop.loss_and_grads(tail, params, x, drawn.labels)[0] for x in (up, down)]
+        should = (losses[0] - losses[1]) / float(up.ravel()[position] - down.ravel()[position])
+        got = float(np.moveaxis(traced.dvalues[node.name], -1, 0).ravel()[position])
+        if not abs(got - should) <= 1e-7 * max(1.0, abs(got)):
+            fail(got, should, f"dvalues[{node.name!r}] at {position} of {drawn}")
+
+
+# ---- BAC-04 Keys, shapes, dtypes ------------------------------------------------------------------
+
+
+@requirement("BAC-04", "example", "TRAIN")
+def test_keys_example(backend: Backend) -> None:
+    network = build(Input("x", (1, 2, 2)), Conv2d("c"), Flatten("f"), Dense("out"))
+    for dtype in (np.float64, np.float32):
+        params = {
+            "c.weight": np.ones((3, 1, 2, 2), dtype),
+            "c.bias": np.ones(3, dtype),
+            "out.weight": np.ones((2, 3), dtype),
+            "out.bias": np.ones(2, dtype),
+        }
+        drawn = Drawn(network, params, np.ones((4, 1, 2, 2), dtype), np.array([0, 1, 1, 0]))
+        _, grads, said = run_back(backend, drawn)
+        name = np.dtype(dtype).name
+        expect_equal(
+            {key: (grad.shape, grad.dtype.name) for key, grad in grads.items()},
+            {
+                "c.weight": ((3, 1, 2, 2), name),
+                "c.bias": ((3,), name),
+                "out.weight": ((2, 3), name),
+                "out.bias": ((2,), name),
+            },
+            f"shapes and dtypes of {said}",
+        )
+        logits = np.asarray(backend.forward(network, params, {}, drawn.x))
+        expect_equal((logits.shape, logits.dtype.name), ((4, 2), name), f"the logits of {said}")
+
+
+@requirement("BAC-04", "example")
+def test_unread_example() -> None:
+    """A layer that the logits do not depend on has gradients, and they are 0."""
+    network = build(Input("x", (1,)), Dense("unread"), Dense("out", inputs=("x",)))
+    params = {
+        "unread.weight": array([[7]]),
+        "unread.bias": array([7]),
+        "out.weight": array([[1], [0]]),
+        "out.bias": array([0, 2]),
+    }
+    _, grads = backprop.loss_and_grads(network, params, array([[2]]), np.array([0]))
+    expect_equal(grads["unread.weight"], array([[0]]), "the gradient of unread.weight")
+    expect_equal(grads["unread.bias"], array([0]), "the gradient of unread.bias")
+    expect_close(grads["out.weight"], array([[-1], [1]]), 2.0**4 * EPS, "the gradient of out.weight")
+
+
+@requirement("BAC-04", "property", "TRAIN")
+@given(DTYPES.flatmap(lambda dtype: chains(dtype, integers=False)), st.randoms())
+def test_keys(backend: Backend, drawn: Drawn, random: Any) -> None:
+    """Keyed, shaped and typed as the parameters, in whatever order those come."""
+    names = list(drawn.params)
+    random.shuffle(names)
+    drawn = replace(drawn, params={name: drawn.params[name] for name in names})
+    _, grads, said = run_back(backend, drawn)
+    logits = np.asarray(backend.forward(drawn.network, drawn.params, {}, drawn.x))
+    expect_equal(
+        {name: (grad.shape, grad.dtype.name) for name, grad in grads.items()},
+        {name: (value.shape, value.dtype.name) for name, value in drawn.params.items()},
+        f"shapes and dtypes of {said}",
+    )
+    classes = len(drawn.params["out.bias"])
+    expect_equal((logits.shape, logits.dtype), ((len(drawn.x), classes), drawn.x.dtype), f"the logits of {said}")
+
+
+# ---- BAC-05 Two readers ---------------------------------------------------------------------------
+
+
+def two_heads(weights: Any, biases: Any) -> tuple[Any, dict[str, Array]]:
+    """Return a trunk with two readers: x -> trunk -> left, and trunk -> right."""
+    network = build(
+        Input("x", (2,)), Dense("trunk"), Dense("left", inputs=("trunk",)), Dense("right", inputs=("trunk",))
+    )
+    names = ("trunk", "left", "right")
+    params = {f"{name}.weight": array(value) for name, value in zip(names, weights, strict=True)}
+    return network, params | {f"{name}.bias": array(value) for name, value in zip(names, biases, strict=True)}
+
+
+def back_from(network: Any, params: dict[str, Array], x: Array, heads: dict[str, Array]) -> dict[str, Array]:
+    """Return the gradients for cotangents (N, out) at some nodes."""
+    _, caches = backprop._run(network, params, x)
+    dvalues = {name: np.ascontiguousarray(dy.T) for name, dy in heads.items()}
+    return backprop._run_back(network, params, caches, dvalues)
+
+
+@requirement("BAC-05", "example")
+def test_two_readers_example() -> None:
+    network, params = two_heads(([[1, 2]], [[3]], [[5]]), ([0], [0], [0]))
+    grads = back_from(network, params, array([[10, 20]]), {"left": array([[1]]), "right": array([[2]])})
+    expect_equal(grads["trunk.bias"], array([13]), "3 * 1 + 5 * 2 at the trunk")
+    expect_equal(grads["trunk.weight"], array([[130, 260]]), "the trunk's weight")
+    expect_equal(grads["left.weight"], array([[50]]), "the left head's weight")
+
+
+@requirement("BAC-05", "property")
+@given(SEEDS, st.integers(1, 3), st.integers(1, 3), st.integers(1, 3))
+def test_two_readers(seed: int, trunk: int, left: int, right: int) -> None:
+    """The gradients of two heads together are the sum of those of each alone; integers, so exactly."""
+    rng = np.random.default_rng(seed)
+    shapes = ((trunk, 2), (left, trunk), (right, trunk))
+    network, params = two_heads(
+        [rng.integers(-3, 4, shape) for shape in shapes], [rng.integers(-3, 4, shape[0]) for shape in shapes]
+    )
+    x = rng.integers(-3, 4, (3, 2)).astype(np.float64)
+    heads = {"left": array(rng.integers(-3, 4, (3, left))), "right": array(rng.integers(-3, 4, (3, right)))}
+    together = back_from(network, params, x, heads)
+    alone = [back_from(network, params, x, {name: dy}) for name, dy in heads.items()]
+    for name, grad in together.items():
+        expect_equal(grad, alone[0][name] + alone[1][name], f"{name!r} of a trunk with two readers, {heads}")
+
+
+# ---- BAC-06 What does not fit ---------------------------------------------------------------------
+
+
+def broken_runs(drawn: Drawn) -> dict[str, Drawn]:
+    """Return what must be refused by forward and loss_and_grads alike."""
+    x, params = drawn.x, drawn.params
+    first = next(iter(params))
+    return {
+        "a batch of size 0": replace(drawn, x=x[:0], labels=drawn.labels[:0]),
+        "one example without its batch axis": replace(drawn, x=x[0], labels=drawn.labels[:1]),
+        "another shape of example": replace(drawn, x=np.repeat(x, 2, axis=-1)),
+        "integers": replace(drawn, x=x.astype(np.int64)),
+        "x in another dtype": replace(drawn, x=x.astype(np.float32)),
+        "a parameter in another dtype": replace(drawn, params={**params, first: params[first].astype(np.float32)}),
+        "complex parameters": replace(drawn, params={name: a.astype(complex) for name, a in params.items()}),
+        "a parameter missing": replace(drawn, params={k: a for k, a in params.items() if k != first}),
+        "a parameter too many": replace(drawn, params={**params, "other.weight": array([[1]])}),
+        "a parameter of another shape": replace(drawn, params={**params, first: params[first][..., None]}),
+        "a wider layer": replace(drawn, params={**params, "out.bias": np.append(params["out.bias"], 0.0)}),
+    }
+
+
+def broken_labels(labels: Array, classes: int) -> dict[str, Array]:
+    """Return labels that must be refused."""
+    return {
+        "a label that is no class": np.where(np.arange(len(labels)) == 0, classes, labels),
+        "a negative label": np.where(np.arange(len(labels)) == 0, -1, labels),
+        "labels as floats": labels.astype(np.float64),
+        "labels as bools": labels.astype(bool),
+        "a label too many": np.append(labels, 0),
+        "one-hot labels": np.eye(classes, dtype=np.int64)[labels],
+    }
+
+
+@requirement("BAC-06", "example", "APPLY")
+def test_forward_misfits_example(backend: Backend) -> None:
+    for what, wrong in broken_runs(two_classes([[1], [2]], [0, 1])).items():
+        said = call("forward", wrong.network, wrong.params, {}, wrong.x)
+        refuses(lambda w=wrong: backend.forward(w.network, w.params, {}, w.x), f"{what}: {said}")  # type: ignore[misc]
+
+
+@requirement("BAC-06", "example", "TRAIN")
+def test_labels_example(backend: Backend) -> None:
+    drawn = two_classes([[1], [2]], [0, 1])
+    wrongs = [replace(drawn, labels=labels) for labels in broken_labels(drawn.labels, 2).values()]
+    for wrong in (*wrongs, *broken_runs(drawn).values()):
+        refuses(
+            lambda w=wrong: backend.loss_and_grads(w.network, w.params, {}, w.x, w.labels),  # type: ignore[misc]
+            call("loss_and_grads", wrong.network, wrong.params, {}, wrong.x, wrong.labels),
+        )
+
+
+@requirement("BAC-06", "example")
+def test_misfits_named_example() -> None:
+    """The message names what, got and expected; logits of an image have no loss."""
+    drawn = two_classes([[1], [2]], [0, 1])
+    image = Drawn(build(Input("x", (1, 1, 2)), MaxPool2d("p", (1, 1))), {}, np.ones((2, 1, 1, 2)), drawn.labels)
+    for wrong, words in (
+        (replace(drawn, x=drawn.x[:0]), "x: got shape (0, 1), expected (N, *(1,)) with N >= 1"),
+        (replace(drawn, labels=np.array([0, 2])), "labels: got values 0..2, expected classes 0..1"),
+        (replace(drawn, x=drawn.x.astype(np.float32)), "one dtype for the parameters and x"),
+        (replace(drawn, labels=[0, 1]), "labels: got list, expected integers of shape (2,)"),  # type: ignore[arg-type]
+        (image, "network: got logits of shape (1, 1, 1), expected logits of shape (classes,)"),
+    ):
+        error = refuses(
+            lambda w=wrong: backprop.loss_and_grads(w.network, w.params, w.x, w.labels),  # type: ignore[misc]
+            words,
+        )
+        if not isinstance(error, InvalidInput) or words not in str(error):
+            fail(repr(error), f"InvalidInput with {words!r}", call("loss_and_grads", wrong))
+
+
+@requirement("BAC-06", "property", "APPLY")
+@given(chains(), st.data())
+def test_forward_misfits(backend: Backend, drawn: Drawn, data: st.DataObject) -> None:
+    runs = broken_runs(drawn)
+    what = data.draw(st.sampled_from(list(runs)))
+    wrong = runs[what]
+    said = call("forward", wrong.network, wrong.params, {}, wrong.x)
+    refuses(lambda: backend.forward(wrong.network, wrong.params, {}, wrong.x), f"{what}: {said}")
+
+
+@requirement("BAC-06", "property", "TRAIN")
+@given(chains(), st.data())
+def test_labels(backend: Backend, drawn: Drawn, data: st.DataObject) -> None:
+    wrongs = broken_labels(drawn.labels, len(drawn.params["out.bias"]))
+    what = data.draw(st.sampled_from(list(wrongs)))
+    wrong = replace(drawn, labels=wrongs[what])
+    refuses(
+        lambda: backend.loss_and_grads(wrong.network, wrong.params, {}, wrong.x, wrong.labels),
+        f"{what}: {call('loss_and_grads', wrong.network, wrong.params, {}, wrong.x, wrong.labels)}",
+    )
+
+
+# ---- BAC-07 Given arrays stay as they are ---------------------------------------------------------
+
+
+@requirement("BAC-07", "example", "APPLY")
+def test_unchanged_example(backend: Backend) -> None:
+    network: tuple[Node, ...] = build(Input("x", (3,)), Relu("relu"), Dense("out"))
+    params = {"out.weight": array([[1, 1, 1]]), "out.bias": array([1])}
+    x = array([[-1, 2, -3]])
+    said = call("forward", network, params, {}, x)
+    for _ in range(2):
+        expect_equal(backend.forward(network, params, {}, x), array([[3]]), said)
+    expect_equal(x, array([[-1, 2, -3]]), f"x after {said}")
+    expect_equal(params, {"out.weight": array([[1, 1, 1]]), "out.bias": array([1])}, f"params after {said}")
+
+
+@requirement("BAC-07", "property", "TRAIN")
+@given(chains(integers=False))
+def test_unchanged(backend: Backend, drawn: Drawn) -> None:
+    """Nothing given is changed, and a second call gives the same."""
+    x, labels = drawn.x.copy(), drawn.labels.copy()
+    params = {name: value.copy() for name, value in drawn.params.items()}
+    loss, grads, said = run_back(backend, drawn)
+    again = run_back(backend, drawn)
+    expect_equal(drawn.x, x, f"x after {said}")
+    expect_equal(drawn.labels, labels, f"the labels after {said}")
+    expect_equal(drawn.params, params, f"the parameters after {said}")
+    expect_equal({"loss": again[0], **again[1]}, {"loss": loss, **grads}, f"a second {said}")

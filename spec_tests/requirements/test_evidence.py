@@ -1,0 +1,253 @@
+"""docs/spec/evidence.md, requirement by requirement: a literal example, then a property.
+
+Checks of the reference's own house: evidence is how refprune feeds its criteria, and no backend has it.
+"""
+
+from typing import Any
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from refprune.arrays import Array
+from refprune.backprop import loss_and_grads, trace
+from refprune.criteria import Evidence
+from refprune.errors import InvalidInput
+from refprune.evidence import NEEDS, collect
+from refprune.network import Conv2d, Dense, Flatten, Input, Network, build, layers
+from spec_tests.oracle.scores import exact_sum
+from spec_tests.strategies.networks import Drawn, chains
+from spec_tests.verdicts import expect_close, expect_equal, fail, refuses, requirement
+
+DRAWS = ("draws", "unit_draws")
+
+
+def array(*values: Any) -> Array:
+    """Return a float64 array."""
+    return np.array(values, np.float64)
+
+
+def gates_are(
+    network: Network, params: dict[str, Array], x: Array, labels: list[int], **should: list[float]
+) -> None:
+    """Require these gates of `name.weight`."""
+    got = collect(network, params, x, np.array(labels), ["gates"]).gates
+    assert got is not None
+    expected = {f"{name}.weight": np.array(values) for name, values in should.items()}
+    expect_equal(got, expected, f"gates of {params} at x = {x.tolist()}, labels {labels}")
+
+
+# ---- EVI-01 Gates ---------------------------------------------------------------------------------
+
+CHAIN = build(Input("x", (1,)), Dense("fc"), Dense("out"))
+# x = 1: fc = (1, 2 + 1), out = (3 * 1, 1 * 3). Equal logits, so dL/dout = (-1/2, 1/2) for label 0,
+# and dL/dfc = (3 * -1/2, 1 * 1/2).
+CHAIN_PARAMS = {
+    "fc.weight": array([1], [2]),
+    "fc.bias": array(0, 1),
+    "out.weight": array([3, 0], [0, 1]),
+    "out.bias": array(0, 0),
+}
+IMAGE = build(Input("x", (1, 1, 2)), Conv2d("conv"), Flatten("flat"), Dense("out"))
+# x = (1, 2): channel 0 = (1, 2), channel 1 = (2, 4). Channel 0 gives the logits 3 and 1, channel 1 gives 1 and 3.
+IMAGE_PARAMS = {
+    "conv.weight": np.array([1.0, 2.0]).reshape(2, 1, 1, 1),
+    "conv.bias": array(0, 0),
+    "out.weight": array([1, 1, 0.5, 0], [1, 0, 0.5, 0.5]),
+    "out.bias": array(0, 0),
+}
+
+
+@requirement("EVI-01", "example")
+def test_gates_example() -> None:
+    one, two = array([1]), array([1], [1])
+    gates_are(CHAIN, CHAIN_PARAMS, one, [0], fc=[-1.5, 1.5], out=[-1.5, 1.5])
+    gates_are(CHAIN, CHAIN_PARAMS, one, [1], fc=[1.5, -1.5], out=[1.5, -1.5])
+    gates_are(CHAIN, CHAIN_PARAMS, two, [0, 0], fc=[-1.5, 1.5], out=[-1.5, 1.5])
+    gates_are(CHAIN, CHAIN_PARAMS, two, [0, 1], fc=[0, 0], out=[0, 0])
+    gates_are(IMAGE, IMAGE_PARAMS, array([[[1, 2]]]), [0], conv=[-1, 1], out=[-2, 2])
+
+
+@requirement("EVI-01", "property")
+@given(chains(), st.booleans())
+def test_gates(drawn: Drawn, single: bool) -> None:  # noqa: FBT001  a drawn switch
+    """The gate of a unit is the sum of g w over its weights and its bias [Molchanov2019].
+
+    z = sum of w x over the inputs, plus b, so sum z dz = sum w (sum dz x) + b (sum dz): the same products w x dz
+    on both sides, T of them for each unit. Whatever the order, a product of three or less and a sum of T of them
+    are at most T + 2 roundings deep on each side, so each is off by at most (T + 3) u times the sum of |w x dz|
+    (T u far below 1; eps = 2 u leaves a factor of 2). That sum is at most (sum of |w| + |b|) max(1, |x|) sum |dz|.
+    A product dz x that underflows is off by less than the smallest number there is, and is then multiplied by w.
+    """
+    dtype = np.float32 if single else np.float64
+    params = {name: values.astype(dtype) for name, values in drawn.params.items()}
+    x = drawn.x.astype(dtype)
+    evidence = collect(drawn.network, params, x, drawn.labels, ["gates", "grads"])
+    passed = trace(drawn.network, params, x, drawn.labels)
+    assert evidence.gates is not None
+    assert evidence.grads is not None
+    for node in layers(drawn.network):
+        weight, bias = f"{node.name}.weight", f"{node.name}.bias"
+        inputs, dvalues = passed.values[node.inputs[0]], passed.dvalues[node.name]
+        largest = max(1.0, float(np.abs(inputs).max()))
+        for index in range(len(params[bias])):
+            row = [*params[weight][index].ravel().tolist(), float(params[bias][index])]
+            grads = [*evidence.grads[weight][index].ravel().tolist(), float(evidence.grads[bias][index])]
+            should = float(exact_sum([w * g for w, g in zip(row, grads, strict=True)]))
+            terms = len(row) * dvalues[index].size
+            size = float(exact_sum([abs(w) for w in row]))
+            reach = size * largest * float(np.abs(dvalues[index]).sum())
+            underflow = terms * size * float(np.finfo(dtype).smallest_subnormal)
+            bound = 2 * (terms + 3) * float(np.finfo(dtype).eps) * reach + underflow
+            said = f"gate {index} of {weight} of {params} at x = {x.tolist()}, labels {drawn.labels.tolist()}"
+            expect_close(evidence.gates[weight][index], should, bound, said)
+
+
+# ---- EVI-02 and EVI-04 Draws ----------------------------------------------------------------------
+
+
+def drawn_numbers(need: str, params: dict[str, Array], rng: Any) -> dict[str, Array]:
+    """Return random evidence about the chain's weights."""
+    evidence = collect(CHAIN, params, array([1]), np.array([0]), [need], rng)
+    numbers = getattr(evidence, need)
+    assert isinstance(numbers, dict)
+    return numbers
+
+
+@requirement("EVI-02", "example")
+def test_draws_example() -> None:
+    for need, shapes in (("draws", {"fc.weight": (2, 1), "out.weight": (2, 2)}),
+                         ("unit_draws", {"fc.weight": (2,), "out.weight": (2,)})):  # fmt: skip
+        rng = np.random.default_rng(7)
+        first, second = drawn_numbers(need, CHAIN_PARAMS, rng), drawn_numbers(need, CHAIN_PARAMS, rng)
+        again = drawn_numbers(need, CHAIN_PARAMS, np.random.default_rng(7))
+        expect_equal({name: numbers.shape for name, numbers in first.items()}, shapes, f"shapes of {need}")
+        expect_equal(again, first, f"{need} of the same generator")
+        values = [value for numbers in (first, second) for drawn in numbers.values() for value in drawn.flat]
+        expect_equal(len(set(values)), len(values), f"different numbers in two collections of {need}: {values}")
+        for wrong in (None, 7, np.random.RandomState(7)):
+            said = f"{need} with rng = {wrong!r}"
+            error = refuses(lambda need=need, wrong=wrong: drawn_numbers(need, CHAIN_PARAMS, wrong), said)  # type: ignore[misc]
+            expect_equal((type(error), str(error).startswith("rng: got ")), (InvalidInput, True), said)
+
+
+@requirement("EVI-02", "property")
+@given(chains(), st.sampled_from(DRAWS), st.integers(0, 2**32 - 1))
+def test_draws(drawn: Drawn, need: str, seed: int) -> None:
+    """The same generator state gives the same numbers, one for each entry or unit of every weight."""
+    rng = np.random.default_rng(seed)
+    got, again = (
+        getattr(collect(drawn.network, drawn.params, drawn.x, drawn.labels, [need], generator), need)
+        for generator in (rng, np.random.default_rng(seed))
+    )
+    expect_equal(again, got, f"{need} of seed {seed}")
+    weights = {name: values for name, values in drawn.params.items() if name.endswith(".weight")}
+    shapes = {name: values.shape[: 1 if need == "unit_draws" else None] for name, values in weights.items()}
+    expect_equal({name: numbers.shape for name, numbers in got.items()}, shapes, f"shapes of {need}")
+    refuses(
+        lambda: collect(drawn.network, drawn.params, drawn.x, drawn.labels, [need]), f"{need} without generator"
+    )
+
+
+class Largest(np.random.Generator):
+    """A generator whose every draw is the largest number below 1."""
+
+    def random(self, size: Any = None, dtype: Any = np.float64, out: Any = None) -> Any:  # noqa: ARG002
+        """Return 1 - 2^-53, or 1 - 2^-24 in float32."""
+        return np.full(size, np.nextafter(np.array(1, dtype), np.array(0, dtype)), dtype)
+
+
+def as_dtype(params: dict[str, Array], dtype: Any) -> dict[str, Array]:
+    """Return the parameters in this dtype."""
+    return {name: values.astype(dtype) for name, values in params.items()}
+
+
+@requirement("EVI-04", "example")
+def test_double_example() -> None:
+    for need in DRAWS:
+        for dtype in (np.float32, np.float64):
+            got = drawn_numbers(need, as_dtype(CHAIN_PARAMS, dtype), Largest(np.random.PCG64(0)))
+            should = {name: np.full(numbers.shape, 1 - 2.0**-53) for name, numbers in got.items()}
+            expect_equal(got, should, f"{need} of the largest draw for parameters of {dtype}")
+
+
+@requirement("EVI-04", "property")
+@given(st.integers(0, 2**32 - 1), st.sampled_from(DRAWS))
+def test_double(seed: int, need: str) -> None:
+    """Parameters in float32 and in float64 get the same numbers, all in [0, 1)."""
+    single, double = (
+        drawn_numbers(need, as_dtype(CHAIN_PARAMS, dtype), np.random.default_rng(seed))
+        for dtype in (np.float32, np.float64)
+    )
+    expect_equal(single, double, f"{need} of seed {seed}")
+    if not all(0 <= value < 1 for numbers in single.values() for value in numbers.flat):
+        fail(single, "numbers in [0, 1)", f"{need} of seed {seed}")
+
+
+# ---- EVI-03 What is asked, and nothing else -------------------------------------------------------
+
+
+def known(evidence: Evidence) -> set[str]:
+    """Return which fields of the evidence are there."""
+    return {name for name in ("grads", "gates", "draws", "unit_draws") if getattr(evidence, name) is not None}
+
+
+@requirement("EVI-03", "example")
+def test_asked_example() -> None:
+    rng = np.random.default_rng(0)
+    x, labels = array([1]), np.array([0])
+    for needs in ((), ("grads",), ("gates",), ("draws", "grads"), ("unit_draws",)):
+        got = collect(CHAIN, CHAIN_PARAMS, x, labels, needs, rng)
+        expect_equal(known(got), set(needs), f"what is there when {needs} is asked for")
+    expect_equal(collect(CHAIN, CHAIN_PARAMS, x, labels).params, CHAIN_PARAMS, "the parameters")
+    grads = collect(CHAIN, CHAIN_PARAMS, x, labels, ["grads"]).grads
+    should = {
+        "fc.weight": array([-1.5], [0.5]),
+        "fc.bias": array(-1.5, 0.5),
+        "out.weight": array([-0.5, -1.5], [0.5, 1.5]),
+        "out.bias": array(-0.5, 0.5),
+    }
+    expect_equal(grads, should, "the gradients of the chain at x = 1, label 0")
+    untouched = np.random.default_rng(5)
+    collect(CHAIN, CHAIN_PARAMS, x, labels, ["grads", "gates"], untouched)
+    expect_equal(untouched.random(), np.random.default_rng(5).random(), "the next draw after gradients and gates")
+    for wrong in (["hessian"], ["grads", "params"], "grads"):
+        said = f"needs {wrong!r}"
+        error = refuses(lambda wrong=wrong: collect(CHAIN, CHAIN_PARAMS, x, labels, wrong, rng), said)  # type: ignore[misc]
+        expect_equal((type(error), str(error).startswith("needs: got ")), (InvalidInput, True), said)
+
+
+@requirement("EVI-03", "property")
+@given(chains(), st.sets(st.sampled_from(sorted(NEEDS))), st.text(max_size=5))
+def test_asked(drawn: Drawn, needs: set[str], other: str) -> None:
+    """What is there is what was asked for; gradients are those of the batch-mean loss; nothing given changes."""
+    before = {name: values.copy() for name, values in drawn.params.items()}
+    rng = np.random.default_rng(0)
+    got = collect(drawn.network, drawn.params, drawn.x, drawn.labels, needs, rng)
+    expect_equal(known(got), needs, f"what is there when {sorted(needs)} is asked for")
+    if got.grads is not None:
+        _, should = loss_and_grads(drawn.network, drawn.params, drawn.x, drawn.labels)
+        expect_equal(got.grads, should, f"the gradients of {drawn}")
+    expect_equal(drawn.params, before, "the parameters afterwards")
+    if other not in NEEDS:
+        said = f"needs {other!r}"
+        error = refuses(
+            lambda: collect(drawn.network, drawn.params, drawn.x, drawn.labels, {*needs, other}, rng), said
+        )
+        expect_equal(type(error), InvalidInput, said)
+
+
+@requirement("EVI-03", "property")
+@given(chains(), st.sampled_from(("grads", "gates")))
+def test_batch_that_does_not_fit(drawn: Drawn, need: str) -> None:
+    """A batch that the network cannot take is refused."""
+    for x, labels in (
+        (drawn.x[:0], drawn.labels[:0]),
+        (drawn.x[..., None], drawn.labels),
+        (drawn.x, drawn.labels + 9),
+    ):
+        error = refuses(
+            lambda x=x, labels=labels: collect(drawn.network, drawn.params, x, labels, [need]),  # type: ignore[misc]
+            f"{need} of x {x.shape}, labels {labels}",
+        )
+        expect_equal(type(error), InvalidInput, f"{need} of x {x.shape}, labels {labels}")

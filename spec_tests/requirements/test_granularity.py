@@ -1,0 +1,651 @@
+"""docs/spec/granularity.md, requirement by requirement: a literal example, then a property."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from refprune.arrays import Array
+from refprune.errors import InvalidInput
+from refprune.granularity import REDUCERS, Group, Slice, block, element, n_of_m, unit
+from spec_tests.adapter import Backend, Blocks, Elements, NofM, ScoreCase, SelectCase, Units
+from spec_tests.oracle.scores import indices, owner, score
+from spec_tests.oracle.scores import scores as defined_scores
+from spec_tests.oracle.selection import check_block_selection, check_masks_form, check_n_of_m
+from spec_tests.strategies import scores as draw
+from spec_tests.strategies.selection import block_cases, masks_for, n_of_m_cases
+from spec_tests.verdicts import call, expect_close, expect_equal, fail, refuses, requirement
+
+ROUNDED = ("l2", "mean")
+"""The reducers that round: a root, a quotient."""
+
+
+def knows(backend: Backend, granularity: str) -> None:
+    """Leave a granularity to backends that declare it."""
+    if granularity not in backend.declaration.granularities:
+        pytest.skip(f"not applicable: declares no {granularity}")
+
+
+def takes_within(backend: Backend) -> None:
+    """Leave removed entries to backends that take them."""
+    if not backend.declaration.within:
+        pytest.skip("not applicable: declares that select takes no masks")
+
+
+def exact_ties(backend: Backend) -> None:
+    """Leave tied scores to backends whose rule is the reference's."""
+    if backend.declaration.ties != "first":
+        pytest.skip(f"not applicable: declares ties = {backend.declaration.ties}")
+
+
+def matrix(*rows: list[float]) -> Array:
+    """Return a float64 matrix."""
+    return np.array(rows, np.float64)
+
+
+def scores_are(backend: Backend, case: ScoreCase, **should: list[Any]) -> None:
+    """Require exactly these scores of `name.weight`."""
+    expected = {f"{name}.weight": np.array(values, np.float64) for name, values in should.items()}
+    expect_equal(backend.score(case), expected, call("score", case))
+
+
+def unit_scores_are(backend: Backend, reducer: str, weights: dict[str, Array], **should: list[float]) -> None:
+    """Require these scores of the rows of each weight, by magnitude."""
+    knows(backend, "unit")
+    params = {f"{name}.weight": array for name, array in weights.items()}
+    scores_are(backend, ScoreCase("magnitude", params, granularity=Units(), reducer=reducer), **should)
+
+
+def keeps(backend: Backend, case: SelectCase, should: list[Any]) -> None:
+    """Require exactly this mask of the one array `a`."""
+    got = check_masks_form(backend.select(case), case)
+    expect_equal(got, {"a": np.array(should, bool)}, call("select", case))
+
+
+def reduction_used(case: ScoreCase) -> str:
+    """Return the reducer that decides a case; entries have none."""
+    if isinstance(case.granularity, Blocks):
+        return case.granularity.reducer
+    return "" if isinstance(case.granularity, Elements) else case.reducer
+
+
+def expect_defined(backend: Backend, case: ScoreCase) -> None:
+    """Require the scores of the definition.
+
+    Sums of these small integers are exact. A root or a quotient rounds once, a quotient by way of the reciprocal
+    twice, and once more when the score is stored in the dtype of the weights: at most 3 eps / 2 in all.
+    """
+    got, should, said = backend.score(case), defined_scores(case), call("score", case)
+    if reduction_used(case) not in ROUNDED:
+        expect_equal(got, should, said)
+        return
+    expect_equal(sorted(got), sorted(should), f"the names of {said}")
+    for name, values in should.items():
+        eps = float(np.finfo(case.params[name].dtype).eps)
+        expect_close(got[name], values, 2 * eps * float(values.max()), f"{said}[{name!r}]")
+
+
+def reduction_cases(data: st.DataObject, reducer: str) -> ScoreCase:
+    """Draw rows or tiles of signed weights, reduced in this way."""
+    params = data.draw(draw.layers())
+    side = st.one_of(st.none(), st.integers(1, 4))
+    choices: tuple[Units | Blocks, ...] = (Units(), Blocks(data.draw(side), data.draw(side), reducer))
+    return ScoreCase("magnitude", params, granularity=data.draw(st.sampled_from(choices)), reducer=reducer)
+
+
+def check_reducer(backend: Backend, data: st.DataObject, reducer: str) -> None:
+    """Require the reduction by definition on drawn rows or tiles."""
+    case = reduction_cases(data, reducer)
+    knows(backend, "unit" if isinstance(case.granularity, Units) else "block")
+    expect_defined(backend, case)
+
+
+# ---- GRA-01 Element -------------------------------------------------------------------------------
+
+
+@requirement("GRA-01", "example", "SCORE")
+def test_element_example(backend: Backend) -> None:
+    scores_are(backend, ScoreCase("magnitude", {"a.weight": matrix([-3, 0, 2])}), a=[[3, 0, 2]])
+
+
+@requirement("GRA-01", "property", "SCORE")
+@given(draw.layers())
+def test_element(backend: Backend, params: dict[str, Array]) -> None:
+    expect_defined(backend, ScoreCase("magnitude", params))
+
+
+# ---- GRA-02 to GRA-06 Reducers --------------------------------------------------------------------
+
+
+@requirement("GRA-02", "example", "SCORE")
+def test_l1_example(backend: Backend) -> None:
+    unit_scores_are(backend, "l1", {"a": matrix([1, -2], [0, 3], [2, -2])}, a=[3, 3, 4])
+
+
+@requirement("GRA-02", "property", "SCORE")
+@given(st.data())
+def test_l1(backend: Backend, data: st.DataObject) -> None:
+    check_reducer(backend, data, "l1")
+
+
+@requirement("GRA-03", "example", "SCORE")
+def test_l2_example(backend: Backend) -> None:
+    unit_scores_are(backend, "l2", {"a": matrix([3, -4], [0, 2])}, a=[5, 2])
+
+
+@requirement("GRA-03", "property", "SCORE")
+@given(st.data())
+def test_l2(backend: Backend, data: st.DataObject) -> None:
+    check_reducer(backend, data, "l2")
+
+
+@requirement("GRA-04", "example", "SCORE")
+def test_mean_example(backend: Backend) -> None:
+    unit_scores_are(backend, "mean", {"a": matrix([2, -4]), "b": matrix([1, -1, 1, -1])}, a=[3], b=[1])
+    knows(backend, "block")
+    ragged = ScoreCase("magnitude", {"a.weight": matrix([2, 4, 6])}, granularity=Blocks(1, 2, "mean"))
+    scores_are(backend, ragged, a=[[3, 6]])
+
+
+@requirement("GRA-04", "property", "SCORE")
+@given(st.data())
+def test_mean(backend: Backend, data: st.DataObject) -> None:
+    check_reducer(backend, data, "mean")
+
+
+@requirement("GRA-05", "example", "SCORE")
+def test_max_example(backend: Backend) -> None:
+    unit_scores_are(backend, "max", {"a": matrix([1, -5], [2, 2], [-1, -3])}, a=[5, 2, 3])
+
+
+@requirement("GRA-05", "property", "SCORE")
+@given(st.data())
+def test_max(backend: Backend, data: st.DataObject) -> None:
+    check_reducer(backend, data, "max")
+
+
+@requirement("GRA-06", "example", "SCORE")
+def test_sum_then_square_example(backend: Backend) -> None:
+    unit_scores_are(backend, "sum_then_square", {"a": matrix([2, -2], [2, 1], [-1, -1])}, a=[0, 9, 4])
+
+
+@requirement("GRA-06", "property", "SCORE")
+@given(st.data())
+def test_sum_then_square(backend: Backend, data: st.DataObject) -> None:
+    check_reducer(backend, data, "sum_then_square")
+
+
+# ---- GRA-07 and GRA-12 Tiles ----------------------------------------------------------------------
+
+
+def tile_scores_are(backend: Backend, array: Array, rows: int | None, columns: int | None, should: Any) -> None:
+    """Require the l1 scores of these tiles of one array."""
+    scores_are(backend, ScoreCase("magnitude", {"a.weight": array}, granularity=Blocks(rows, columns)), a=should)
+
+
+@requirement("GRA-07", "example", "SCORE")
+def test_tiles_example(backend: Backend) -> None:
+    knows(backend, "block")
+    square = matrix([1, 2, 3], [4, 5, 6], [7, 8, 9])
+    tile_scores_are(backend, square, 2, 2, [[12, 9], [15, 9]])
+    tile_scores_are(backend, square, 1, None, [[6], [15], [24]])
+    tile_scores_are(backend, square, None, 2, [[27, 18]])
+    tile_scores_are(backend, square, 4, 5, [[45]])
+    kernels = np.arange(1.0, 9.0).reshape(2, 2, 1, 2)
+    tile_scores_are(backend, kernels, 1, 2, [[3, 7], [11, 15]])
+    tile_scores_are(backend, np.arange(1.0, 17.0).reshape(4, 4), 3, 3, [[54, 24], [42, 16]])
+
+
+@requirement("GRA-07", "property", "SCORE")
+@given(draw.layers(), st.integers(1, 5), st.integers(1, 10))
+def test_tiles(backend: Backend, params: dict[str, Array], rows: int, columns: int) -> None:
+    knows(backend, "block")
+    for sides in ((rows, columns), (None, columns), (rows, None), (None, None)):
+        expect_defined(backend, ScoreCase("magnitude", params, granularity=Blocks(*sides)))
+
+
+@requirement("GRA-12", "example", "SELECT")
+def test_whole_tiles_example(backend: Backend) -> None:
+    knows(backend, "block")
+    square = matrix([1, 2, 3], [4, 5, 6], [7, 8, 9])
+    keeps(backend, SelectCase({"a": square}, 2, granularity=Blocks(2, 2)), [[1, 1, 0], [1, 1, 0], [1, 1, 0]])
+    keeps(backend, SelectCase({"a": square}, 0.5, granularity=Blocks(2, 2)), [[1, 1, 0], [1, 1, 0], [1, 1, 0]])
+    keeps(backend, SelectCase({"a": square}, 1, granularity=Blocks(1, None)), [[0, 0, 0], [1, 1, 1], [1, 1, 1]])
+    kernels = np.array([[[[1.0, 1]], [[9, 9]]], [[[5, 5]], [[0, 3]]]])
+    should = [[[[0, 0]], [[1, 1]]], [[[1, 1]], [[0, 0]]]]
+    keeps(backend, SelectCase({"a": kernels}, 0.5, granularity=Blocks(1, 2)), should)
+
+
+@requirement("GRA-12", "property", "SELECT")
+@given(block_cases())
+def test_whole_tiles(backend: Backend, case: SelectCase) -> None:
+    knows(backend, "block")
+    check_block_selection(backend.select(case), case, backend.declaration)
+
+
+@requirement("GRA-12", "property", "SELECT")
+@given(block_cases())
+def test_whole_tiles_again(backend: Backend, case: SelectCase) -> None:
+    """What a selection of tiles left is a start for the next one."""
+    knows(backend, "block")
+    takes_within(backend)
+    assume(backend.declaration.count == "half_even" and backend.declaration.ties == "first")
+    assert isinstance(case.sparsity, float)
+    first = SelectCase(case.scores, case.sparsity / 2, case.pools, case.granularity)
+    kept = check_masks_form(backend.select(first), first)
+    again = SelectCase(case.scores, case.sparsity, case.pools, case.granularity, kept)
+    check_block_selection(backend.select(again), again, backend.declaration)
+
+
+# ---- GRA-08 and GRA-09 Units ----------------------------------------------------------------------
+
+FC = Group("fc", 2, (Slice("fc.weight", 0), Slice("fc.bias", 0)), (Slice("out.weight", 1),))
+FC_PARAMS = {
+    "fc.weight": matrix([1, -2], [3, 4]),
+    "fc.bias": np.array([100.0, 0.0]),
+    "out.weight": matrix([50, 0]),
+    "out.bias": np.array([9.0]),
+}
+
+
+@requirement("GRA-08", "example", "SCORE")
+def test_unit_score_example(backend: Backend) -> None:
+    knows(backend, "unit")
+    case = ScoreCase("magnitude", FC_PARAMS, granularity=Units())
+    scores_are(backend, case, fc=[3, 7], out=[50])
+    kernels = {"a.weight": np.array([[[[1.0, -1]], [[2, 0]]], [[[0, 0]], [[0, -3]]]])}
+    scores_are(backend, ScoreCase("magnitude", kernels, granularity=Units()), a=[4, 3])
+
+
+@requirement("GRA-08", "example")
+def test_group_score_example() -> None:
+    got = unit([FC]).reduce(FC_PARAMS)
+    expect_equal(got, {"fc": np.array([3.0, 7.0])}, f"unit([{FC}]).reduce({FC_PARAMS})")
+    both = Group("sum", 2, (Slice("a.weight", 0), Slice("b.weight", 0)), ())
+    values = {"a.weight": matrix([1], [2]), "b.weight": matrix([10, 10], [0, -5])}
+    for reducer, should in (("l1", [21.0, 7.0]), ("mean", [7.0, 7 / 3]), ("sum_then_square", [441.0, 9.0])):
+        expect_equal(
+            unit([both], REDUCERS[reducer]).reduce(values)["sum"], np.array(should), f"{reducer} of {values}"
+        )
+    spans = Group("wide", 2, (Slice("c.weight", 1, 2),), ())
+    got = unit([spans]).reduce({"c.weight": matrix([1, 2, 3, 4], [0, 0, 0, 1])})
+    expect_equal(got, {"wide": np.array([3.0, 8.0])}, "units of two columns each")
+
+
+@requirement("GRA-08", "property", "SCORE")
+@given(draw.score_cases())
+def test_unit_score(backend: Backend, case: ScoreCase) -> None:
+    knows(backend, "unit")
+    units = ScoreCase(
+        case.criterion, case.params, case.grads, draws=case.draws, granularity=Units(), reducer=case.reducer
+    )
+    expect_defined(backend, units)
+
+
+@requirement("GRA-08", "property")
+@given(draw.groups(), st.sampled_from(("l1", "max", "sum_then_square")))
+def test_group_score(drawn: tuple[tuple[Group, ...], dict[str, Array]], reducer: str) -> None:
+    """Every weight of a group counts, along whatever axis and span; nothing else does."""
+    groups, params = drawn
+    should = {}
+    for group in groups:
+        members: list[list[float]] = [[] for _ in range(group.size)]
+        for part in (part for part in group.producers if part.array.endswith(".weight")):
+            for index in indices(params[part.array].shape):
+                members[owner(index, part.axis, part.span)].append(float(params[part.array][index]))
+        should[group.name] = np.array([score(reducer, values) for values in members])
+    expect_equal(
+        unit(groups, REDUCERS[reducer]).reduce(params), should, f"unit({groups}, {reducer}).reduce({params})"
+    )
+
+
+@requirement("GRA-09", "example")
+def test_unit_mask_example() -> None:
+    got = unit([FC]).expand({"fc": np.array([False, True])}, FC_PARAMS)
+    should = {"fc.weight": np.array([[False, False], [True, True]]), "fc.bias": np.array([False, True])}
+    expect_equal(got, should, f"unit([{FC}]).expand")
+    wide = Group("wide", 2, (Slice("c.weight", 1, 2),), ())
+    got = unit([wide]).expand({"wide": np.array([True, False])}, {"c.weight": np.ones((1, 4))})
+    expect_equal(got, {"c.weight": np.array([[True, True, False, False]])}, "units of two columns each")
+    crossed = [Group("rows", 2, (Slice("d.weight", 0),), ()), Group("columns", 2, (Slice("d.weight", 1),), ())]
+    masks = {"rows": np.array([True, False]), "columns": np.array([False, True])}
+    got = unit(crossed).expand(masks, {"d.weight": np.ones((2, 2))})
+    expect_equal(got, {"d.weight": np.array([[False, True], [False, False]])}, "a row and a column removed")
+    expect_equal(unit([FC]).expand({}, FC_PARAMS), {}, "no masks of units")
+
+
+@requirement("GRA-09", "property")
+@given(draw.groups(), st.data())
+def test_unit_mask(drawn: tuple[tuple[Group, ...], dict[str, Array]], data: st.DataObject) -> None:
+    """Every producer of a removed unit is masked, biases included, and the way back gives the units again."""
+    groups, params = drawn
+    masks = data.draw(masks_for({group.name: np.empty(group.size) for group in groups}))
+    granularity = unit(groups)
+    got = granularity.expand(masks, params)
+    said = f"unit({groups}).expand({masks}, {params})"
+    should = {}
+    for group in (group for group in groups if group.name in masks):
+        for part in group.producers:
+            shape = params[part.array].shape
+            flat = [bool(masks[group.name][owner(index, part.axis, part.span)]) for index in indices(shape)]
+            should[part.array] = np.array(flat).reshape(shape)
+    expect_equal(got, should, said)
+    back = {group.name: masks.get(group.name, np.ones(group.size, bool)) for group in groups}
+    expect_equal(granularity.collapse(got, params), back, f"collapse of {said}")
+
+
+# ---- GRA-10, GRA-11 and GRA-13 to GRA-15 n of m ---------------------------------------------------
+
+
+def runs(keep: int, of: int, *rows: list[float], axis: int = 1, within: Any = None) -> SelectCase:
+    """Return a case of one matrix `a`."""
+    alive = None if within is None else {"a": np.array(within, bool)}
+    return SelectCase({"a": matrix(*rows)}, None, granularity=NofM(keep, of, axis), within=alive)
+
+
+def check_runs(backend: Backend, case: SelectCase) -> None:
+    """Require the definition of n of m, where the declaration says what ties and masks mean."""
+    knows(backend, "n_of_m")
+    assume(backend.declaration.within or not case.within)
+    distinct = all(len(set(array.ravel().tolist())) == array.size for array in case.scores.values())
+    assume(backend.declaration.ties == "first" or distinct)
+    check_n_of_m(backend.select(case), case)
+
+
+@st.composite
+def distinct_runs(drawn: st.DrawFn) -> SelectCase:
+    """Draw whole runs of distinct scores: what every library with this naming does alike."""
+    of = drawn(st.integers(1, 4))
+    keep, height, count = drawn(st.integers(1, of)), drawn(st.integers(1, 3)), drawn(st.integers(1, 3))
+    order = drawn(st.permutations(range(1, height * count * of + 1)))
+    scores = {"a": np.array(order, np.float64).reshape(height, count * of)}
+    return SelectCase(scores, None, granularity=NofM(keep, of))
+
+
+@requirement("GRA-10", "example", "SELECT")
+def test_kept_example(backend: Backend) -> None:
+    knows(backend, "n_of_m")
+    keeps(backend, runs(1, 4, [1, 4, 3, 2]), [[0, 1, 0, 0]])
+    keeps(backend, runs(3, 4, [1, 4, 3, 2]), [[0, 1, 1, 1]])
+    keeps(backend, runs(2, 4, [1, 2, 3, 4, 80, 70, 60, 50]), [[0, 0, 1, 1, 1, 1, 0, 0]])
+    keeps(backend, runs(4, 4, [1, 2, 3, 4]), [[1, 1, 1, 1]])
+
+
+@requirement("GRA-10", "property", "SELECT")
+@given(distinct_runs())
+def test_kept(backend: Backend, case: SelectCase) -> None:
+    check_runs(backend, case)
+
+
+@requirement("GRA-11", "example", "SELECT")
+def test_tail_example(backend: Backend) -> None:
+    knows(backend, "n_of_m")
+    keeps(backend, runs(2, 4, [1, 2, 3, 4, 5, 6]), [[0, 0, 1, 1, 0, 1]])
+    keeps(backend, runs(2, 4, [1, 2, 3, 4, 5, 6, 7]), [[0, 0, 1, 1, 0, 1, 1]])
+    keeps(backend, runs(1, 4, [1, 2, 3, 4, 5]), [[0, 0, 0, 1, 1]])
+    keeps(backend, runs(2, 4, [7, 8, 9]), [[0, 1, 1]])
+
+
+@requirement("GRA-11", "property", "SELECT")
+@given(n_of_m_cases())
+def test_tail(backend: Backend, case: SelectCase) -> None:
+    check_runs(backend, case)
+
+
+@requirement("GRA-13", "example", "SELECT")
+def test_runs_example(backend: Backend) -> None:
+    knows(backend, "n_of_m")
+    keeps(backend, runs(1, 2, [3, 1, 2], [1, 2, 3]), [[1, 0, 1], [0, 1, 1]])
+    keeps(backend, runs(1, 2, [1, 2], [4, 3], axis=0), [[0, 0], [1, 1]])
+    kernels = SelectCase({"a": np.array([[[[1.0, 2]], [[3, 4]]]])}, None, granularity=NofM(1, 2))
+    keeps(backend, kernels, [[[[0, 0]], [[1, 1]]]])
+
+
+@requirement("GRA-13", "property", "SELECT")
+@given(distinct_runs(), st.integers(1, 2))
+def test_runs(backend: Backend, case: SelectCase, positions: int) -> None:
+    """Behind axis 1 every position has runs of its own, and so has every row."""
+    assert isinstance(case.granularity, NofM)
+    scores = case.scores["a"]
+    stacked = np.stack([scores * (-1) ** number for number in range(positions)], axis=2)
+    check_runs(backend, SelectCase({"a": stacked}, None, granularity=case.granularity))
+    turned = NofM(case.granularity.keep, case.granularity.of, axis=0)
+    check_runs(backend, SelectCase({"a": scores.T}, None, granularity=turned))
+
+
+@requirement("GRA-14", "example", "SELECT")
+def test_run_ties_example(backend: Backend) -> None:
+    knows(backend, "n_of_m")
+    exact_ties(backend)
+    keeps(backend, runs(2, 4, [1, 1, 1, 1]), [[1, 1, 0, 0]])
+    keeps(backend, runs(2, 4, [1, 1, 1, 2]), [[1, 0, 0, 1]])
+    keeps(backend, runs(1, 2, [-0.0, 0.0, 0.0, -0.0]), [[1, 0, 1, 0]])
+
+
+@requirement("GRA-14", "property", "SELECT")
+@given(st.integers(1, 4), st.data())
+def test_run_ties(backend: Backend, of: int, data: st.DataObject) -> None:
+    """Runs of two values, both zeros among them."""
+    values = st.sampled_from((0.0, -0.0, 1.0))
+    row = data.draw(st.lists(values, min_size=1, max_size=9))
+    check_runs(backend, runs(data.draw(st.integers(1, of)), of, row, row[::-1]))
+
+
+@requirement("GRA-15", "example", "SELECT")
+def test_run_within_example(backend: Backend) -> None:
+    knows(backend, "n_of_m")
+    takes_within(backend)
+    keeps(backend, runs(2, 4, [9, 1, 2, 3], within=[[0, 1, 1, 1]]), [[0, 0, 1, 1]])
+    keeps(backend, runs(2, 4, [9, 9, 9, 0], within=[[0, 0, 0, 1]]), [[0, 0, 0, 1]])
+    keeps(backend, runs(2, 4, [1, 2, 3, 4], within=[[0, 0, 0, 0]]), [[0, 0, 0, 0]])
+    keeps(backend, runs(1, 2, [float("nan"), 1], within=[[0, 1]]), [[0, 1]])
+
+
+@requirement("GRA-15", "property", "SELECT")
+@given(n_of_m_cases(), st.sampled_from((float("nan"), float("inf"), 9.0)), st.data())
+def test_run_within(backend: Backend, case: SelectCase, stale: float, data: st.DataObject) -> None:
+    """Whatever stands at removed entries, they stay removed and decide nothing."""
+    knows(backend, "n_of_m")
+    takes_within(backend)
+    within = case.within or data.draw(masks_for(dict(case.scores)))
+    scores = {name: array.copy() for name, array in case.scores.items()}
+    for name, mask in within.items():
+        scores[name][~mask] = stale
+    first = SelectCase(case.scores, None, granularity=case.granularity, within=within)
+    other = SelectCase(scores, None, granularity=case.granularity, within=within)
+    check_runs(backend, first)
+    expect_equal(backend.select(other), backend.select(first), call("select", other))
+
+
+# ---- GRA-16 Units in part -------------------------------------------------------------------------
+
+
+@requirement("GRA-16", "example", "SELECT")
+def test_part_example(backend: Backend) -> None:
+    knows(backend, "block")
+    takes_within(backend)
+    half = {"a": np.array([[True, False], [True, True]])}
+    case = SelectCase({"a": np.ones((2, 2))}, 1, granularity=Blocks(1, None), within=half)
+    refuses(lambda: backend.select(case), call("select", case))
+
+
+@requirement("GRA-16", "example")
+def test_group_part_example() -> None:
+    granularity = unit([FC])
+    rows = np.array([[False, False], [True, True]])
+    whole = {"fc.weight": rows, "fc.bias": np.array([False, True])}
+    expect_equal(
+        granularity.collapse(whole, FC_PARAMS), {"fc": np.array([False, True])}, "collapse of a whole unit"
+    )
+    expect_equal(granularity.collapse({}, FC_PARAMS), {"fc": np.array([True, True])}, "collapse of no masks")
+    for part in ({"fc.weight": rows}, whole | {"fc.weight": np.array([[False, True], [True, True]])}):
+        expect_invalid(lambda part=part: granularity.collapse(part, FC_PARAMS), f"collapse({part})", "in part")
+
+
+@requirement("GRA-16", "property", "SELECT")
+@given(block_cases(), st.data())
+def test_part(backend: Backend, case: SelectCase, data: st.DataObject) -> None:
+    """One entry out of a tile of several is no removed tile."""
+    knows(backend, "block")
+    takes_within(backend)
+    assert isinstance(case.granularity, Blocks)
+    name = data.draw(st.sampled_from(list(case.scores)))
+    scores = {key: np.stack([array, array], axis=1) for key, array in case.scores.items()}
+    mask = np.ones(scores[name].shape, bool)
+    mask[data.draw(st.sampled_from(list(indices(mask.shape))))] = False
+    rows = Blocks(case.granularity.rows, None, case.granularity.reducer)
+    wrong = SelectCase(scores, 1.0, case.pools, rows, {name: mask})
+    refuses(lambda: backend.select(wrong), call("select", wrong))
+
+
+# ---- GRA-17 Accumulation --------------------------------------------------------------------------
+
+
+@requirement("GRA-17", "example", "SCORE")
+def test_accumulation_example(backend: Backend) -> None:
+    for reducer, should in (("l1", 2.0**24 + 1), ("sum_then_square", (2.0**24 + 1) ** 2)):
+        weights = {"a": np.array([[2**24, 1]], np.float32)}
+        unit_scores_are(backend, reducer, weights, a=[should])
+    squares = np.array([[3 * 2.0**70, -4 * 2.0**70]], np.float32)
+    unit_scores_are(backend, "l2", {"a": squares}, a=[5 * 2.0**70])
+
+
+@requirement("GRA-17", "property", "SCORE")
+@given(st.lists(st.integers(-(2**24), 2**24), min_size=1, max_size=8), st.sampled_from(("l1", "sum_then_square")))
+def test_accumulation(backend: Backend, values: list[int], reducer: str) -> None:
+    """Integers that float32 holds, but not their sums; the square of a sum below 2^27 rounds once."""
+    knows(backend, "unit")
+    params = {"a.weight": np.array([values], np.float32)}
+    case = ScoreCase("magnitude", params, granularity=Units(), reducer=reducer)
+    total = float(sum(map(abs, values)) if reducer == "l1" else sum(values) ** 2)
+    scores_are(backend, case, a=[total])
+
+
+# ---- GRA-18 What is no granularity ----------------------------------------------------------------
+
+
+def expect_invalid(action: Any, said: str, *words: str) -> None:
+    """Require InvalidInput with these words in its sentence."""
+    error = refuses(action, said)
+    if not isinstance(error, InvalidInput) or not all(word in str(error) for word in ("got", "expected", *words)):
+        fail(f"{type(error).__name__}: {error}", f"InvalidInput naming {words}, what it got and expected", said)
+
+
+@requirement("GRA-18", "example", "SELECT")
+def test_no_granularity_example(backend: Backend) -> None:
+    nan = float("nan")
+    for granularity, wrong_scores in (
+        (NofM(0, 4), [[1.0, 2]]),
+        (NofM(3, 2), [[1.0, 2]]),
+        (NofM(-1, 2), [[1.0, 2]]),
+        (NofM(1, 2, axis=2), [[1.0, 2]]),
+        (NofM(1, 2), [1.0, 2]),
+        (NofM(1, 2), [[1.0, nan]]),
+        (Blocks(0, 1), [[1.0, 2]]),
+        (Blocks(1, -1), [[1.0, 2]]),
+    ):
+        sparsity = 0.5 if isinstance(granularity, Blocks) else None
+        case = SelectCase({"a": np.array(wrong_scores)}, sparsity, granularity=granularity)
+        if ("block" if isinstance(granularity, Blocks) else "n_of_m") in backend.declaration.granularities:
+            refuses(lambda case=case: backend.select(case), call("select", case))  # type: ignore[misc]
+
+
+@requirement("GRA-18", "property", "SELECT")
+@given(n_of_m_cases(), st.data())
+def test_no_granularity(backend: Backend, case: SelectCase, data: st.DataObject) -> None:
+    knows(backend, "n_of_m")
+    keep, of, axis = data.draw(
+        st.one_of(
+            st.tuples(st.integers(max_value=0), st.integers(1, 4), st.just(1)),
+            st.tuples(st.integers(3, 5), st.integers(-1, 2), st.just(1)),
+            st.tuples(st.just(1), st.just(2), st.integers(3, 9)),
+        )
+    )
+    wrong = SelectCase(case.scores, None, granularity=NofM(keep, of, axis))
+    before = {name: array.copy() for name, array in case.scores.items()}
+    refuses(lambda: backend.select(wrong), call("select", wrong))
+    expect_equal(case.scores, before, "the scores afterwards")
+
+
+NO_INTEGER = st.sampled_from((True, 1.0, "1", float("nan"), 0, -2))
+
+
+@requirement("GRA-18", "property")
+@given(NO_INTEGER, st.sampled_from(("rows", "columns", "keep", "of", "axis")))
+def test_no_integer(wrong: Any, where: str) -> None:
+    """Sides, keep, of and axis are integers, neither bools nor floats."""
+    scores = {"a": np.ones((2, 2))}
+    assume(not (where == "axis" and type(wrong) is int and wrong == 0))
+    sides: dict[str, Any] = {"rows": 1, "columns": 1} | {where: wrong}
+    numbers: dict[str, Any] = {"keep": 1, "of": 2, "axis": 1} | {where: wrong}
+    if where in ("rows", "columns"):
+        expect_invalid(lambda: block(sides["rows"], sides["columns"]), f"block({sides})", where)
+    else:
+        expect_invalid(
+            lambda: n_of_m(scores, numbers["keep"], numbers["of"], None, numbers["axis"]),
+            f"n_of_m({numbers})",
+            where,
+        )
+
+
+@requirement("GRA-18", "example")
+def test_no_group_example() -> None:
+    alive = {"fc": np.ones(2, bool)}
+    for name, arrays in (
+        ("missing", {"other.weight": np.ones((2, 2))}),
+        ("too long", {"fc.weight": np.ones((3, 2)), "fc.bias": np.ones(3)}),
+        ("no such axis", {"fc.weight": np.ones(()), "fc.bias": np.ones(2)}),
+    ):
+        expect_invalid(lambda arrays=arrays: unit([FC]).reduce(arrays), f"reduce, {name}", "fc")
+        expect_invalid(lambda arrays=arrays: unit([FC]).expand(alive, arrays), f"expand, {name}", "fc")
+        expect_invalid(lambda arrays=arrays: unit([FC]).collapse({}, arrays), f"collapse, {name}", "fc")
+    weightless = Group("norm", 2, (Slice("fc.bias", 0),), ())
+    expect_invalid(lambda: unit([weightless]).reduce(FC_PARAMS), "reduce of a bias", "norm", "weight")
+    expect_invalid(lambda: unit([FC, FC]), "two groups of one name", "fc")
+    expect_invalid(
+        lambda: unit([FC]).expand({"nobody": np.ones(2, bool)}, FC_PARAMS), "an unknown group", "nobody"
+    )
+    expect_invalid(lambda: block(1, 1).expand({"b": np.ones((1, 1), bool)}, {"a": np.ones((1, 1))}), "b of a", "b")
+    expect_invalid(lambda: block(1, 1).reduce({"a": np.array(1.0)}), "tiles of a number", "axis")
+
+
+@requirement("GRA-18", "property")
+@given(draw.groups(), st.data())
+def test_no_group(drawn: tuple[tuple[Group, ...], dict[str, Array]], data: st.DataObject) -> None:
+    """An array that is missing, or longer than the group, is refused by name."""
+    groups, params = drawn
+    weights = [part for group in groups for part in group.producers if part.array.endswith(".weight")]
+    part = data.draw(st.sampled_from(weights))
+    array = params[part.array]
+    longer = params | {part.array: np.concatenate([array, array], axis=part.axis)}
+    missing = {name: value for name, value in params.items() if name != part.array}
+    masks = {group.name: np.ones(group.size, bool) for group in groups}
+    for arrays in (longer, missing):
+        expect_invalid(lambda arrays=arrays: unit(groups).reduce(arrays), f"unit({groups}).reduce", part.array)
+        expect_invalid(
+            lambda arrays=arrays: unit(groups).expand(masks, arrays), f"unit({groups}).expand", part.array
+        )
+
+
+# ---- GRA-19 The reserve ---------------------------------------------------------------------------
+
+
+@requirement("GRA-19", "example")
+def test_reserve_example() -> None:
+    reserves = [element().min_kept, block(1, None).min_kept, unit([FC]).min_kept, unit([FC], min_kept=2).min_kept]
+    expect_equal(reserves, [0, 0, 1, 2], "min_kept of element, block, unit and unit(min_kept=2)")
+
+
+@requirement("GRA-19", "property")
+@given(draw.groups(), st.integers(0, 3), st.integers(1, 3), st.integers(1, 3))
+def test_reserve(
+    drawn: tuple[tuple[Group, ...], dict[str, Array]], min_kept: int, rows: int, columns: int
+) -> None:
+    """Only units set something aside, and as much as they are told to."""
+    groups, _ = drawn
+    reserves = [unit(groups).min_kept, unit(groups, min_kept=min_kept).min_kept, block(rows, columns).min_kept]
+    expect_equal(
+        reserves, [1, min_kept, 0], f"min_kept of unit, unit(min_kept={min_kept}), block({rows}, {columns})"
+    )

@@ -1,0 +1,604 @@
+"""docs/spec/training.md, requirement by requirement: a literal example, then a property."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from refprune import training
+from refprune.errors import InvalidInput
+from spec_tests.adapter import Backend, OptimiserSpec, TrainCase, TrainStep
+from spec_tests.oracle.training import check_training
+from spec_tests.strategies import training as draw
+from spec_tests.strategies.networks import chains
+from spec_tests.strategies.training import straight, straight_gradients
+from spec_tests.verdicts import call, expect_close, expect_equal, fail, refuses, requirement, show
+
+HALF = OptimiserSpec("sgd", 0.25, momentum=0.5)
+ADAM = OptimiserSpec("adam", 1.0, beta1=0.5, beta2=0.75, eps=1.0)
+LITERAL = 2.0**-48
+"""Room for two updates of Adam on numbers up to 4: roundings at most 12 each, 2^-52 or less each time."""
+
+
+def goes(backend: Backend, case: TrainCase, *should: Sequence[float], bound: float = 0.0) -> None:
+    """Require these values of the first weights of row 0 after each update, as read and as used."""
+    steps = backend.train(case)
+    expect_equal(len(steps), len(should), f"len({call('train', case)})")
+    for number, (step, values) in enumerate(zip(steps, should, strict=True), 1):
+        for side in (step.read, step.used):
+            got = np.asarray(side["out.weight"])[0, : len(values)]
+            expect_close(got, np.array(values), bound, f"after update {number} of {call('train', case)}")
+
+
+def follows(backend: Backend, case: TrainCase, *, exact: bool = False) -> None:
+    """Require that a straight case follows the definition, with gradients known from its examples alone."""
+    check_training(case, backend.train(case), lambda number, *_: straight_gradients(case, number), exact=exact)
+
+
+def follows_own_gradients(backend: Backend, case: TrainCase) -> None:
+    """Require that a run follows the definition, with the backend's gradients of the masked network."""
+
+    def gradients(number: int, params: Mapping[str, Any], masks: Mapping[str, Any]) -> Mapping[str, Any]:
+        rows = case.batches[number - 1]
+        return backend.loss_and_grads(case.network, params, masks, case.x[rows], case.labels[rows])[1]
+
+    check_training(case, backend.train(case), gradients)
+
+
+def same_steps(got: Sequence[TrainStep], should: Sequence[TrainStep], said: str) -> None:
+    """Require equal parameters at every step."""
+    expect_equal(len(got), len(should), f"the steps of {said}")
+    for step, other in zip(got, should, strict=True):
+        expect_equal(step.read, other.read, said)
+        expect_equal(step.used, other.used, said)
+
+
+# ---- TRN-01 to TRN-05 The formulas ----------------------------------------------------------------
+
+
+@requirement("TRN-01", "example", "TRAIN")
+def test_momentum_example(backend: Backend) -> None:
+    goes(backend, straight([1], [[4], [2]], HALF), [0], [-1])
+    goes(backend, straight([1], [[4], [2]], OptimiserSpec("sgd", 0.25)), [0], [-0.5])
+
+
+@requirement("TRN-01", "property", "TRAIN")
+@given(draw.straight_cases(draw.sgd_specs("sgd", decays=(0.0,))))
+def test_momentum(backend: Backend, case: TrainCase) -> None:
+    follows(backend, case, exact=True)
+
+
+@requirement("TRN-02", "example", "TRAIN")
+def test_nesterov_example(backend: Backend) -> None:
+    goes(backend, straight([1], [[4], [2]], replace(HALF, name="nesterov")), [-0.5], [-1.5])
+
+
+@requirement("TRN-02", "property", "TRAIN")
+@given(draw.straight_cases(draw.sgd_specs("nesterov", decays=(0.0,))))
+def test_nesterov(backend: Backend, case: TrainCase) -> None:
+    follows(backend, case, exact=True)
+
+
+@requirement("TRN-03", "example", "TRAIN")
+def test_adam_example(backend: Backend) -> None:
+    goes(backend, straight([1], [[3], [-3]], ADAM), [0.25], [0.5], bound=LITERAL)
+
+
+@requirement("TRN-03", "property", "TRAIN")
+@given(draw.straight_cases(draw.specs("adam").map(lambda spec: replace(spec, weight_decay=0.0))))
+def test_adam(backend: Backend, case: TrainCase) -> None:
+    follows(backend, case)
+
+
+@requirement("TRN-04", "example", "TRAIN")
+def test_decay_example(backend: Backend) -> None:
+    decayed = OptimiserSpec("sgd", 0.5, weight_decay=0.25)
+    goes(backend, straight([4], [[2], [0]], decayed), [2.5], [2.1875])
+    goes(backend, straight([4], [[2]], replace(decayed, name="nesterov", momentum=0.5)), [1.75])
+    goes(backend, straight([4], [[2]], replace(ADAM, weight_decay=0.25)), [3.25], bound=LITERAL)
+
+
+@requirement("TRN-04", "property", "TRAIN")
+@given(draw.straight_cases(draw.sgd_specs(decays=(0.25,))))
+def test_decay(backend: Backend, case: TrainCase) -> None:
+    follows(backend, case, exact=True)
+
+
+@requirement("TRN-04", "property", "TRAIN")
+@given(draw.straight_cases(draw.specs("adam")))
+def test_decay_in_adam(backend: Backend, case: TrainCase) -> None:
+    follows(backend, case)
+
+
+@requirement("TRN-05", "example", "TRAIN")
+def test_decoupled_example(backend: Backend) -> None:
+    decoupled = replace(ADAM, name="adamw", rate=0.5, weight_decay=0.25)
+    goes(backend, straight([4, 4], [[3, 0]], decoupled), [3.125, 3.5], bound=LITERAL)
+
+
+@requirement("TRN-05", "property", "TRAIN")
+@given(draw.straight_cases(draw.specs("adamw")))
+def test_decoupled(backend: Backend, case: TrainCase) -> None:
+    follows(backend, case)
+
+
+# ---- TRN-06 Removed entries are 0 -----------------------------------------------------------------
+
+
+@requirement("TRN-06", "example", "TRAIN")
+def test_removed_example(backend: Backend) -> None:
+    rows = [[4, 4]] * 3
+    goes(backend, straight([1, 1], rows, HALF, [1, 0], 1), [0, 0], [-1.5, 0], [-3.25, 0])
+    nesterov = replace(HALF, name="nesterov", weight_decay=0.25)
+    adam = replace(ADAM, weight_decay=0.25)
+    for optimiser in (nesterov, adam, replace(adam, name="adamw")):
+        for prune_at in range(4):
+            case = straight([1, 1], [[3, 4]] * 4, optimiser, [1, 0], prune_at)
+            zeros = [float(step.read["out.weight"][0, 1]) for step in backend.train(case)[max(prune_at - 1, 0) :]]
+            expect_equal(zeros, [0.0] * len(zeros), f"row 0, entry 1, once pruned, of {call('train', case)}")
+    goes(backend, straight([5, 2], [[1, 1]], OptimiserSpec("sgd", 0.5), [0, 0]), [0, 0])
+
+
+@requirement("TRN-06", "property", "TRAIN")
+@given(draw.chain_cases())
+def test_removed(backend: Backend, case: TrainCase) -> None:
+    said = call("train", case)
+    for step in backend.train(case)[max(case.prune_at - 1, 0) :]:
+        for name, mask in case.masks.items():
+            for side in (step.read, step.used):
+                got = np.asarray(side[name])[~mask]
+                expect_equal(got, np.zeros(got.shape), f"removed entries of {name!r} in {said}")
+        expect_equal(step.used, step.read, f"what is used in {said}")
+
+
+# ---- TRN-07 Memory of removed entries -------------------------------------------------------------
+
+
+@requirement("TRN-07", "example")
+def test_memory_example() -> None:
+    masks = {"a": np.array([True, False])}
+    state = training.State({"a": np.array([1.0, 2.0])}, {"a": (np.array([4.0, 6.0]),)}, 3)
+    pruned = training.mask_state(state, masks)
+    expect_equal(pruned.slots["a"][0], np.array([4.0, 0.0]), f"mask_state({state}, {show(masks)})")
+    after = training.update(pruned, {"a": np.ones(2)}, training.sgd(0.5), 0.25, masks)
+    expect_equal(after.slots["a"][0], np.array([3.0, 0.0]), f"update({pruned}, ones, sgd(0.5), 0.25, ...)")
+
+
+@requirement("TRN-07", "property")
+@given(draw.chain_cases())
+def test_memory(case: TrainCase) -> None:
+    """Every slot of every removed entry is 0 from pruning on, and the others are as without pruning."""
+    optimiser = reference_optimiser(case.optimiser)
+    state = training.start(case.params, optimiser)
+    for step in training.steps(case.network, state, *run_of(case, optimiser)):
+        state = step.state
+    pruned = training.mask_state(state, case.masks)
+    after = training.update(pruned, case.params, optimiser, case.optimiser.rate, case.masks)
+    said = f"the run of {call('train', case)}"
+    for name, mask in case.masks.items():
+        for here in (pruned, after):
+            for slot in here.slots[name]:
+                expect_equal(slot[~mask], np.zeros(int((~mask).sum())), f"removed memory of {name!r} in {said}")
+        for slot, before in zip(pruned.slots[name], state.slots[name], strict=True):
+            expect_equal(slot[mask], before[mask], f"kept memory of {name!r} in {said}")
+
+
+def reference_optimiser(spec: OptimiserSpec) -> training.Optimiser:
+    """Return the reference's optimiser."""
+    if spec.name in ("sgd", "nesterov"):
+        return training.sgd(spec.momentum, nesterov=spec.name == "nesterov", weight_decay=spec.weight_decay)
+    make = training.adam if spec.name == "adam" else training.adamw
+    return make(spec.beta1, spec.beta2, spec.eps, spec.weight_decay)
+
+
+def run_of(case: TrainCase, optimiser: training.Optimiser) -> tuple[Any, ...]:
+    """Return what `training.steps` takes after the state."""
+    return case.x, case.labels, case.batches, optimiser, training.constant(case.optimiser.rate)
+
+
+# ---- TRN-08 Kept entries --------------------------------------------------------------------------
+
+
+@requirement("TRN-08", "example", "TRAIN")
+def test_kept_example(backend: Backend) -> None:
+    for keeps in ([1, 0], [1, 1]):
+        case = straight([1, 1], [[4, 4]] * 3, HALF, keeps, 1)
+        got = [float(step.read["out.weight"][0, 0]) for step in backend.train(case)]
+        expect_equal(got, [0, -1.5, -3.25], f"row 0, entry 0, of {call('train', case)}")
+    goes(backend, straight([1, 7], [[3, 3], [-3, 3]], ADAM, [1, 0], 1), [0.25, 0], [0.5, 0], bound=LITERAL)
+    goes(backend, straight([0, 5], [[2, 1]], OptimiserSpec("sgd", 0.5), [1, 0]), [-1, 0])
+
+
+@requirement("TRN-08", "property", "TRAIN")
+@given(draw.chain_cases())
+def test_kept(backend: Backend, case: TrainCase) -> None:
+    """Each kept coordinate goes where its formula moves it with the gradient of the masked network."""
+    follows_own_gradients(backend, case)
+
+
+@requirement("TRN-08", "property", "TRAIN")
+@given(draw.straight_cases(st.one_of(draw.sgd_specs(), draw.specs())))
+def test_kept_as_if_dense(backend: Backend, case: TrainCase) -> None:
+    """Where gradients do not depend on the masks, kept coordinates move bit by bit as in the dense run."""
+    dense, said = backend.train(replace(case, masks={})), call("train", case)
+    for step, other in zip(backend.train(case), dense, strict=True):
+        for name, mask in case.masks.items():
+            expect_equal(
+                np.asarray(step.read[name])[mask],
+                np.asarray(other.read[name])[mask],
+                f"kept entries of {name!r} in {said}",
+            )
+
+
+@requirement("TRN-08", "property")
+@given(draw.specs(), st.integers(0, 2**32 - 1), st.sampled_from((np.float32, np.float64)), st.integers(1, 5))
+def test_kept_alone(spec: OptimiserSpec, seed: int, dtype: Any, before: int) -> None:
+    """The reference's kept coordinates move bit by bit as an array of them alone, pruned while it has momentum."""
+    rng, optimiser = np.random.default_rng(seed), reference_optimiser(spec)
+    mask = rng.random((3, 7)) < 0.5
+    state = training.start({"a": rng.normal(size=(3, 7)).astype(dtype)}, optimiser)
+    for _ in range(before):
+        state = training.update(state, {"a": rng.normal(size=(3, 7)).astype(dtype)}, optimiser, spec.rate, {})
+    slots = {"a": tuple(slot[mask] for slot in state.slots["a"])}
+    alone = training.State({"a": state.params["a"][mask]}, slots, state.updates)
+    state = training.mask_state(state, {"a": mask})
+    for _ in range(3):
+        grads = rng.normal(size=(3, 7)).astype(dtype)
+        state = training.update(state, {"a": grads}, optimiser, spec.rate, {"a": mask})
+        alone = training.update(alone, {"a": grads[mask]}, optimiser, spec.rate, {})
+        expect_equal(state.params["a"][mask], alone.params["a"], f"kept entries, {spec}, seed {seed}, {dtype}")
+        expect_equal(state.updates, alone.updates, "the count of updates")
+
+
+# ---- TRN-09 Order of batches ----------------------------------------------------------------------
+
+
+@requirement("TRN-09", "example", "TRAIN")
+def test_order_example(backend: Backend) -> None:
+    goes(backend, straight([0], [[1], [2], [4]], OptimiserSpec("sgd", 1.0)), [-1], [-3], [-7])
+
+
+def weights_by_rate(case: TrainCase, rates: Sequence[float], first: int) -> list[float]:
+    """Return the first weight after each step of a run of the reference with these rates."""
+    optimiser = reference_optimiser(case.optimiser)
+    state = training.start(case.params, optimiser)
+    run = (case.x, case.labels, case.batches, optimiser, lambda step: rates[step], None, first)
+    return [float(step.state.params["out.weight"][0, 0]) for step in training.steps(case.network, state, *run)]
+
+
+@requirement("TRN-09", "example")
+def test_rates_example() -> None:
+    case = straight([0], [[4], [4], [4]], OptimiserSpec("sgd", 1.0))
+    expect_equal(weights_by_rate(case, [1, 0.5, 0.25], 0), [-4, -6, -7], "steps(..., rates 1, 0.5, 0.25)")
+    expect_equal(weights_by_rate(case, [1, 0.5, 0.25], 1), [-2, -3], "steps(..., rates 1, 0.5, 0.25, first=1)")
+    expect_equal(weights_by_rate(case, [1, 0.5, 0.25], 3), [], "steps(..., first=3)")
+
+
+@requirement("TRN-09", "property", "TRAIN")
+@given(draw.straight_cases(draw.sgd_specs()), st.randoms(use_true_random=False))
+def test_order(backend: Backend, case: TrainCase, random: Any) -> None:
+    """The same batches in another order are followed in that order."""
+    batches = list(case.batches)
+    random.shuffle(batches)
+    follows(backend, replace(case, batches=tuple(batches)), exact=True)
+
+
+@requirement("TRN-09", "property")
+@given(
+    st.lists(st.tuples(st.integers(-4, 4), st.sampled_from((1.0, 0.5, 0.25, 0.0))), min_size=1, max_size=8),
+    st.data(),
+)
+def test_rates(plan: list[tuple[int, float]], data: st.DataObject) -> None:
+    """Step i takes gradient i and rate i; both are counted from the start of the whole run."""
+    first = data.draw(st.integers(0, len(plan)))
+    case = straight([0], [[float(gradient)] for gradient, _ in plan], OptimiserSpec("sgd", 1.0))
+    should, weight = [], 0.0
+    for gradient, rate in plan[first:]:
+        weight -= rate * gradient
+        should.append(weight)
+    expect_equal(weights_by_rate(case, [rate for _, rate in plan], first), should, f"steps({plan}, first={first})")
+
+
+# ---- TRN-10 Masks of ones -------------------------------------------------------------------------
+
+
+@requirement("TRN-10", "example", "TRAIN")
+def test_ones_example(backend: Backend) -> None:
+    for prune_at in range(3):
+        goes(backend, straight([1], [[4], [2]], HALF, [1], prune_at), [0], [-1])
+
+
+@requirement("TRN-10", "property", "TRAIN")
+@given(draw.chain_cases())
+def test_ones(backend: Backend, case: TrainCase) -> None:
+    ones = replace(case, masks={name: np.ones(array.shape, bool) for name, array in case.params.items()})
+    same_steps(backend.train(ones), backend.train(replace(case, masks={})), call("train", ones))
+
+
+# ---- TRN-11 Types and shapes ----------------------------------------------------------------------
+
+
+def keeps_types(backend: Backend, case: TrainCase) -> None:
+    """Require that every array keeps name, shape and dtype."""
+    should = {name: (array.shape, array.dtype) for name, array in case.params.items()}
+    said = f"shapes and dtypes of {call('train', case)}"
+    for step in backend.train(case):
+        for side in (step.read, step.used):
+            got = {name: (np.asarray(array).shape, np.asarray(array).dtype) for name, array in side.items()}
+            expect_equal(got, should, said)
+
+
+@requirement("TRN-11", "example", "TRAIN")
+def test_types_example(backend: Backend) -> None:
+    for name in ("sgd", "nesterov", "adam", "adamw"):
+        optimiser = OptimiserSpec(name, 0.25, 0.5, 0.25)
+        keeps_types(backend, straight([1, 2], [[3, 4]] * 3, optimiser, [1, 0], 1, np.float32))
+
+
+@requirement("TRN-11", "example")
+def test_wide_rate_example() -> None:
+    case = straight([1], [[4]], HALF, dtype=np.float32)
+    state = training.start(case.params, training.sgd(np.float64(0.5)))
+    grads = {name: np.ones_like(array) for name, array in case.params.items()}
+    state = training.update(state, grads, training.sgd(np.float64(0.5)), np.float64(0.25), {})
+    for name, array in state.params.items():
+        expect_equal(array.dtype, np.dtype(np.float32), f"{name} after update(..., float64(0.25))")
+        expect_equal(state.slots[name][0].dtype, np.dtype(np.float32), f"the velocity of {name}")
+
+
+@requirement("TRN-11", "property", "TRAIN")
+@given(st.sampled_from((np.float32, np.float64)).flatmap(lambda dtype: draw.chain_cases(dtype=dtype)))
+def test_types(backend: Backend, case: TrainCase) -> None:
+    keeps_types(backend, case)
+
+
+# ---- TRN-12 Given things stay as they are ---------------------------------------------------------
+
+
+def copies(case: TrainCase) -> tuple[Any, ...]:
+    """Return copies of every array of a case."""
+    named = tuple(
+        {name: np.array(array) for name, array in arrays.items()} for arrays in (case.params, case.masks)
+    )
+    return *named, np.array(case.x), np.array(case.labels), [np.array(rows) for rows in case.batches]
+
+
+def unchanged(case: TrainCase, before: tuple[Any, ...]) -> None:
+    """Require the arrays of a case to be as before."""
+    said = f"what was given to {call('train', case)}"
+    for got, should in zip(copies(case), before, strict=True):
+        pairs = zip(got, should, strict=True) if isinstance(got, list) else [(got, should)]
+        for one, other in pairs:
+            expect_equal(one, other, said)
+
+
+@requirement("TRN-12", "example", "TRAIN")
+def test_pure_example(backend: Backend) -> None:
+    case = straight([1], [[4], [2]], HALF)
+    steps = backend.train(case)
+    expect_equal(float(case.params["out.weight"][0, 0]), 1.0, f"the given weight after {call('train', case)}")
+    expect_equal(float(steps[0].read["out.weight"][0, 0]), 0.0, f"the first result after {call('train', case)}")
+
+
+@requirement("TRN-12", "property", "TRAIN")
+@given(draw.chain_cases())
+def test_pure(backend: Backend, case: TrainCase) -> None:
+    before = copies(case)
+    first = backend.train(case)
+    unchanged(case, before)
+    same_steps(backend.train(case), first, f"a second {call('train', case)}")
+
+
+@requirement("TRN-12", "property")
+@given(draw.chain_cases())
+def test_states_are_values(case: TrainCase) -> None:
+    """An update of the reference changes neither its state nor its gradients, and shares nothing."""
+    optimiser = reference_optimiser(case.optimiser)
+    state = training.start(case.params, optimiser)
+    grads = {name: array + 1 for name, array in case.params.items()}
+    given_params = {name: array.copy() for name, array in state.params.items()}
+    given_grads = {name: array.copy() for name, array in grads.items()}
+    after = training.update(state, grads, optimiser, case.optimiser.rate, case.masks)
+    expect_equal(state.params, given_params, "the state before the update")
+    expect_equal(grads, given_grads, "the gradients")
+    for name, array in after.params.items():
+        others = (state.params[name], case.params[name], grads[name])
+        expect_equal(
+            [np.shares_memory(array, other) for other in others], [False] * 3, f"memory shared by {name!r}"
+        )
+
+
+# ---- TRN-13 What is refused -----------------------------------------------------------------------
+
+
+@requirement("TRN-13", "example", "TRAIN")
+def test_refused_masks_example(backend: Backend) -> None:
+    case = straight([1, 1], [[4, 4]], HALF)
+    wrong_masks: tuple[dict[str, Any], ...] = (
+        {"elsewhere": np.ones(2, bool)},
+        {"out.bias": np.ones(3, bool)},
+        {"out.bias": np.array([1.0, 2.0])},
+    )
+    for masks in wrong_masks:
+        wrong = replace(case, masks=masks)
+        refuses(partial(backend.train, wrong), call("train", wrong))
+
+
+@requirement("TRN-13", "example")
+def test_refused_numbers_example() -> None:
+    nan, infinite = float("nan"), float("inf")
+    wrong: list[tuple[str, Any]] = [
+        *(("sgd momentum", lambda v=v: training.sgd(v)) for v in (1, 1.5, -0.1, nan, True, "0.9", None)),
+        *(("sgd decay", lambda v=v: training.sgd(weight_decay=v)) for v in (-0.1, nan, infinite, True)),
+        *(("adam beta1", lambda v=v: training.adam(v)) for v in (1, -0.1, nan, True)),
+        *(("adam beta2", lambda v=v: training.adam(beta2=v)) for v in (1.0, -0.1, nan)),
+        *(("adam eps", lambda v=v: training.adam(eps=v)) for v in (0, -1e-8, nan, infinite)),
+        *(("adamw decay", lambda v=v: training.adamw(weight_decay=v)) for v in (-0.1, nan, None)),
+        *(("rate", lambda v=v: training.constant(v)) for v in (-0.1, nan, infinite, False)),
+        *(("drops", lambda v=v: training.step_decay(1.0, [v])) for v in (-1, 0.5, True)),
+    ]
+    for said, make in wrong:
+        speaks(refuses(make, said), said)
+
+
+@requirement("TRN-13", "example")
+def test_refused_runs_example() -> None:
+    case = straight([1], [[4], [2], [1]], HALF)
+    optimiser = training.sgd(0.5)
+    state = training.start(case.params, optimiser)
+    good = {"x": case.x, "labels": case.labels, "batches": case.batches, "first": 0}
+    wrong: tuple[dict[str, Any], ...] = (
+        {"first": 4},
+        {"first": -1},
+        {"first": 1.0},
+        {"batches": [np.array([-1])]},
+        {"batches": [np.array([3])]},
+        {"batches": [np.array([], np.int64)]},
+        {"batches": [np.array([0.0])]},
+        {"batches": [np.array([[0]])]},
+        {"batches": [[0]]},
+        {"labels": case.labels[:2]},
+    )
+    for change in wrong:
+        run = partial(training.steps, case.network, state, optimiser=optimiser, rate=training.constant(0.25))
+        said = f"steps(..., {change})"
+        speaks(refuses(partial(run, **good | change), said), said)
+
+
+@requirement("TRN-13", "example")
+def test_refused_gradients_example() -> None:
+    state = training.start({"a": np.ones(2, np.float32)}, training.sgd())
+    for grads in ({}, {"a": np.ones(3, np.float32)}, {"a": np.ones(2)}, {"b": np.ones(2, np.float32)}):
+        said = f"update(..., {show(grads)})"
+        speaks(refuses(lambda g=grads: training.update(state, g, training.sgd(), 0.1, {}), said), said)  # type: ignore[misc]
+    good = {"a": np.ones(2, np.float32)}
+    for rate in (-0.1, float("nan"), True):
+        said = f"update(..., rate={rate})"
+        speaks(refuses(lambda r=rate: training.update(state, good, training.sgd(), r, {}), said), said)  # type: ignore[misc]
+    speaks(refuses(lambda: training.update(state, good, training.adam(), 0.1, {}), "sgd's state"), "sgd's state")
+
+
+def speaks(error: Exception, said: str) -> None:
+    """Require the reference's error: what, got, expected."""
+    if not isinstance(error, InvalidInput) or ": got " not in str(error) or ", expected " not in str(error):
+        fail(repr(error), "InvalidInput that says what, got and expected", said)
+
+
+@requirement("TRN-13", "property")
+@given(
+    st.sampled_from(("momentum", "decay", "beta1", "beta2", "eps", "rate")),
+    st.one_of(st.floats(max_value=-1e-9), st.sampled_from((float("nan"), float("inf"), True, None, "1"))),
+)
+def test_refused_numbers(name: str, wrong: Any) -> None:
+    makers: Mapping[str, Any] = {
+        "momentum": training.sgd,
+        "decay": lambda value: training.adam(weight_decay=value),
+        "beta1": training.adam,
+        "beta2": lambda value: training.adamw(beta2=value),
+        "eps": lambda value: training.adamw(eps=value),
+        "rate": training.constant,
+    }
+    speaks(refuses(lambda: makers[name](wrong), f"{name} = {wrong!r}"), f"{name} = {wrong!r}")
+
+
+@requirement("TRN-13", "property", "TRAIN")
+@given(draw.straight_cases(draw.sgd_specs()), st.sampled_from(("name", "shape")), st.data())
+def test_refused_masks(backend: Backend, case: TrainCase, kind: str, data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(sorted(case.params)))
+    shape = case.params[name].shape
+    wrong = {"name": {f"{name}s": np.ones(shape, bool)}, "shape": {name: np.ones((*shape, 2), bool)}}[kind]
+    before = copies(case)
+    case_of_wrong = replace(case, masks=wrong)
+    refuses(lambda: backend.train(case_of_wrong), call("train", case_of_wrong))
+    unchanged(case, before)
+
+
+# ---- TRN-14 What stands under a mask decides nothing ----------------------------------------------
+
+
+@requirement("TRN-14", "example", "TRAIN")
+def test_under_the_mask_example(backend: Backend) -> None:
+    flat = straight([0], [[1]], OptimiserSpec("sgd", 0.5), [1])
+    for hidden in (100.0, float("nan"), float("inf")):
+        weight = np.array([[0.0, hidden], [0.0, 0.0]])
+        mask = np.array([[True, False], [True, True]])
+        case = replace(flat, params={**flat.params, "out.weight": weight}, masks={"out.weight": mask})
+        goes(backend, case, [-0.25, 0])
+
+
+@requirement("TRN-14", "property", "TRAIN")
+@given(draw.chain_cases(), st.sampled_from((1e3, -1e3, float("inf"), float("nan"))))
+def test_under_the_mask(backend: Backend, case: TrainCase, hidden: float) -> None:
+    case = replace(case, prune_at=0)
+    params = {name: np.array(array) for name, array in case.params.items()}
+    for name, mask in case.masks.items():
+        params[name][~mask] = hidden
+    other = replace(case, params=params)
+    same_steps(backend.train(other), backend.train(case), call("train", other))
+
+
+# ---- TRN-15 Positive zero -------------------------------------------------------------------------
+
+
+def clear_signs(backend: Backend, case: TrainCase) -> None:
+    """Require that no removed entry has its sign bit set, unless the backend declares either zero."""
+    if backend.declaration.removed_zero != "positive":
+        pytest.skip("not applicable: declares zeros of either sign")
+    for number, step in enumerate(backend.train(case), 1):
+        for name, mask in case.masks.items():
+            if number >= case.prune_at and np.signbit(np.asarray(step.read[name])[~mask]).any():
+                fail(f"-0.0 in {name!r} after update {number}", "+0.0", call("train", case))
+
+
+@requirement("TRN-15", "example", "TRAIN")
+def test_positive_zero_example(backend: Backend) -> None:
+    for prune_at in (0, 1):
+        clear_signs(backend, straight([-3, -3], [[1, 1], [1, 1]], HALF, [1, 0], prune_at))
+
+
+@requirement("TRN-15", "property", "TRAIN")
+@given(draw.chain_cases())
+def test_positive_zero(backend: Backend, case: TrainCase) -> None:
+    clear_signs(backend, case)
+
+
+# ---- TRN-16 Steps of the learning rate ------------------------------------------------------------
+
+
+@requirement("TRN-16", "example")
+def test_step_decay_example() -> None:
+    rate = training.step_decay(1.0, [2, 4], 0.5)
+    expect_equal([rate(step) for step in range(6)], [1, 1, 0.5, 0.5, 0.25, 0.25], "step_decay(1.0, [2, 4], 0.5)")
+    expect_equal([training.constant(0.5)(step) for step in range(3)], [0.5] * 3, "constant(0.5)")
+
+
+@requirement("TRN-16", "property")
+@given(st.lists(st.integers(0, 12), max_size=5), st.sampled_from((0.0, 0.25, 0.5, 1.0, 2.0)))
+def test_step_decay(drops: list[int], factor: float) -> None:
+    """Walking through the steps and multiplying at each drop gives the same rates; all products are exact."""
+    rate, now = training.step_decay(8.0, drops, factor), 8.0
+    for step in range(14):
+        for _ in range(drops.count(step)):
+            now *= factor
+        expect_equal(rate(step), now, f"step_decay(8.0, {drops}, {factor})({step})")
+
+
+# ---- The whole run --------------------------------------------------------------------------------
+
+
+@requirement("TRN-08", "property")
+@given(chains(), st.integers(1, 4), st.data())
+def test_train_is_its_last_step(drawn: Any, count: int, data: st.DataObject) -> None:
+    """`train` is a fresh state followed by `steps`, from any step of the run."""
+    batches = [np.array([data.draw(st.integers(0, len(drawn.x) - 1))]) for _ in range(count)]
+    first = data.draw(st.integers(0, count))
+    optimiser, rate = training.sgd(0.5), training.step_decay(0.01, [2])
+    run = (drawn.x, drawn.labels, batches, optimiser, rate, None, first)
+    states = [step.state for step in training.steps(drawn.network, training.start(drawn.params, optimiser), *run)]
+    should = states[-1].params if states else drawn.params
+    expect_equal(training.train(drawn.network, drawn.params, *run), should, f"train(..., first={first})")
