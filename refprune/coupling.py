@@ -34,7 +34,7 @@ def find_groups(network: Network, params: Params) -> tuple[Group, ...]:
                 maker, span = name, 1
             case Flatten():
                 span *= _pixels(shapes[node.inputs[0]])  # CPL-02, a second flatten has one entry a row
-    return tuple(groups)  # CPL-03, nobody reads the last maker
+    return tuple(groups)  # CPL-03, SUR-11: nobody reads the last maker
 
 
 def _group(maker: str, reader: str, span: int, params: Params) -> Group:

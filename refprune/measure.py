@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from refprune import ops
-from refprune.arrays import Array, Masks, Params, count_kept, weights
+from refprune.arrays import Array, Masks, Params, check_masks, weights
 from refprune.backprop import check_labels, forward
 from refprune.errors import InvalidInput
 from refprune.network import Network, infer_shapes, layers
@@ -77,24 +77,21 @@ def count(network: Network, params: Params, masks: Masks | None = None) -> Count
         InvalidInput: parameters or masks that do not fit, or no weight at all.
     """
     masks = masks or {}
-    positions = output_positions(network, params)
-    kept, total = count_kept(masks, params)
-    ranked = weights(params)
+    check_masks(masks, params)
+    positions, ranked = output_positions(network, params), weights(params)
     if not any(array.size for array in ranked.values()):  # MEA-09
         raise InvalidInput("network", "no weight", "at least one: a fraction of nothing has no meaning")
-    ranked_masks = {name: mask for name, mask in masks.items() if name in ranked}
-    prunable_kept, prunable = count_kept(ranked_masks, ranked)
-    kept_by_name = {name: _kept(array, masks, name) for name, array in params.items()}
+    kept = {name: _kept(array, masks, name) for name, array in params.items()}
     return Counts(
-        parameters=total,
-        parameters_kept=kept,
-        prunable=prunable,
-        prunable_kept=prunable_kept,
+        parameters=sum(array.size for array in params.values()),
+        parameters_kept=sum(kept.values()),
+        prunable=sum(array.size for array in ranked.values()),
+        prunable_kept=sum(kept[name] for name in ranked),
         macs=sum(ranked[name].size * positions[name] for name in ranked),  # MEA-05
-        macs_nonzero=sum(kept_by_name[name] * positions[name] for name in ranked),  # MEA-06
+        macs_nonzero=sum(kept[name] * positions[name] for name in ranked),  # MEA-06
         bytes_dense=sum(array.nbytes for array in params.values()),  # MEA-07
-        bytes_bitmask=sum(bitmask_bytes(array, kept_by_name[name]) for name, array in params.items()),
-        bytes_csr=sum(csr_bytes(array, kept_by_name[name]) for name, array in params.items()),
+        bytes_bitmask=sum(bitmask_bytes(array, kept[name]) for name, array in params.items()),
+        bytes_csr=sum(csr_bytes(array, kept[name]) for name, array in params.items()),
     )
 
 
@@ -115,6 +112,4 @@ def csr_bytes(array: Array, kept: int) -> int:
 
 
 def _kept(array: Array, masks: Masks, name: str) -> int:
-    mask = masks.get(name)
-    kept: int = array.size if mask is None else int(np.count_nonzero(mask))  # MEA-11
-    return kept
+    return int(np.count_nonzero(masks[name])) if name in masks else array.size  # MEA-11

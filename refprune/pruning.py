@@ -16,17 +16,7 @@ from refprune.granularity import Granularity
 from refprune.network import Network
 from refprune.schedules import Schedule, firing_steps, sparsity_at
 from refprune.selection import Scope, Sparsity, select
-from refprune.training import (
-    Optimiser,
-    Rate,
-    State,
-    Step,
-    check_batches,
-    mask_state,
-    one_step,
-    start,
-    train,
-)
+from refprune.training import Optimiser, Rate, State, Step, check_batches, mask_state, one_step, start, train
 
 Collect = Callable[[Params], Evidence]
 """Parameters -> evidence, from data of the caller's choice."""

@@ -45,6 +45,7 @@ def compact(arrays: Mapping[str, Array], groups: Iterable[Group], unit_masks: Ma
     for group in groups:
         for part in (*group.producers, *group.consumers):  # SUR-01
             if part.array in small:  # SUR-12
+                # SUR-08: nothing is computed, so no constant of a removed unit gets into the reader's bias.
                 small[part.array] = _take(small[part.array], part, group, kept[group.name])
     return Compacted(small, kept)
 
@@ -65,7 +66,7 @@ def _take(array: Array, part: Slice, group: Group, kept: Array) -> Array:
             f"{group.size * part.span} entries along axis {part.axis}, group {group.name!r} has {group.size}"
         )
         raise InvalidInput(f"array {part.array!r}", f"shape {array.shape}", expected)
-    indices = (kept[:, None] * part.span + np.arange(part.span)).ravel()
+    indices = (kept[:, None] * part.span + np.arange(part.span)).ravel()  # SUR-09
     return np.take(array, indices, axis=part.axis)  # SUR-02
 
 

@@ -140,7 +140,7 @@ def mask_state(state: State, masks: Masks) -> State:
         for name, own in state.slots.items()
     }  # TRN-07
     params = {name: masked(w, masks[name]) if name in masks else w for name, w in state.params.items()}  # TRN-15
-    return State(params, slots, state.updates)  # TRN-06, TRN-08
+    return State(params, slots, state.updates)  # TRN-06, TRN-08, TRN-10
 
 
 def update(state: State, grads: Grads, optimiser: Optimiser, rate: float, masks: Masks) -> State:
@@ -180,13 +180,7 @@ class Step(NamedTuple):
 
 
 def one_step(
-    network: Network,
-    state: State,
-    x: Array,
-    labels: Array,
-    optimiser: Optimiser,
-    rate: float,
-    masks: Masks,
+    network: Network, state: State, x: Array, labels: Array, optimiser: Optimiser, rate: float, masks: Masks
 ) -> Step:
     """Return one update on the batch x (N, ...) with labels (N,)."""
     loss, grads = loss_and_grads(network, state.params, x, labels)
@@ -225,26 +219,15 @@ def steps(
     if first > len(batches):
         raise InvalidInput("first", first, f"a step in [0, {len(batches)}]")
     check_batches(x, labels, batches)
-    masked_state = mask_state(state, masks or {})  # TRN-06, TRN-14
-    return _steps(network, masked_state, x, labels, batches, optimiser, rate, masks or {}, first)
 
+    def run(state: State) -> Iterator[Step]:
+        for number in range(first, len(batches)):  # TRN-09
+            rows = batches[number]
+            step = one_step(network, state, x[rows], labels[rows], optimiser, rate(number), masks or {})
+            state = step.state
+            yield step
 
-def _steps(
-    network: Network,
-    state: State,
-    x: Array,
-    labels: Array,
-    batches: Sequence[Array],
-    optimiser: Optimiser,
-    rate: Rate,
-    masks: Masks,
-    first: int,
-) -> Iterator[Step]:
-    for number in range(first, len(batches)):  # TRN-09
-        rows = batches[number]
-        step = one_step(network, state, x[rows], labels[rows], optimiser, rate(number), masks)
-        state = step.state
-        yield step
+    return run(mask_state(state, masks or {}))  # TRN-06, TRN-14
 
 
 def check_batches(x: Array, labels: Array, batches: Sequence[Array]) -> None:

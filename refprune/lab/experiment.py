@@ -20,9 +20,9 @@ from refprune.errors import InvalidInput
 from refprune.evidence import collect
 from refprune.granularity import Granularity, Group, block, element, l1, sum_then_square, unit
 from refprune.initialisation import initialise
+from refprune.lab.workers import Report
 from refprune.measure import accuracy, count, loss
 from refprune.network import Network, Shape
-from refprune.lab.workers import Report
 from refprune.pruning import Method, Round, check_levels, iterate
 from refprune.schedules import CURVES, rounds
 from refprune.selection import Scope
@@ -94,9 +94,10 @@ def prepare(settings: Settings, folder: Path | None = None) -> Setup:
     data = load(settings, folder)
     example, classes = data.train.images.shape[1:], int(data.train.labels.max()) + 1
     network, shapes = ARCHITECTURES[settings.network](example, classes)
-    groups = find_groups(network, {name: np.empty(shape, settings.dtype) for name, shape in shapes.items()})
+    params = {name: np.zeros(shape, settings.dtype) for name, shape in shapes.items()}
+    groups = find_groups(network, params)
     how = method(settings, groups)
-    check_levels(how)
+    check_levels(how, params)
     return Setup(data, network, shapes, groups, how)
 
 
@@ -156,9 +157,11 @@ def _prune(experiment: Experiment, params: Params, how: Method) -> list[Round]:
         lambda now, masks: _retrain(experiment, now, masks),
     ):
         turns.append(turn)
-        line = f"round {len(turns)} of {settings.rounds}, sparsity {turn.sparsity:.3f}: pruned"
+        short = sum(turn.pruned.short.values())
         experiment.report(
-            f"{line} {_seen(experiment, turn.params)}, retrained {_seen(experiment, turn.retrained)}"
+            f"round {len(turns)} of {settings.rounds}, sparsity {turn.sparsity:.3f}"
+            f"{f' less {short} that must stay' if short else ''}: "
+            f"pruned {_seen(experiment, turn.params)}, retrained {_seen(experiment, turn.retrained)}"
         )
     return turns
 

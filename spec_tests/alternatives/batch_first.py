@@ -275,7 +275,8 @@ class ShadowWeights(BatchFirst):
         shadow = {name: array.copy() for name, array in case.params.items()}
         optimiser, seen = _Optimiser(case.optimiser, {}), []
         for number, rows in enumerate(case.batches, 1):
-            optimiser.step(shadow, self._grads(case, self._seen(case, shadow, number - 1), rows))
+            with np.errstate(invalid="ignore", over="ignore"):  # whatever stands under the mask moves on unseen
+                optimiser.step(shadow, self._grads(case, self._seen(case, shadow, number - 1), rows))
             seen.append(TrainStep(self._seen(case, shadow, number), self._seen(case, shadow, number)))
         return seen
 

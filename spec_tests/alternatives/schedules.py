@@ -47,9 +47,9 @@ def _fires(case: ScheduleCase, step: int) -> bool:
 
 def _sparsity(case: ScheduleCase, step: int) -> float:
     if step >= case.end:
-        return case.final
+        return float(case.final)
     if step <= case.begin:
-        return case.initial
+        return float(case.initial)
     way = Fraction(step - case.begin, case.end - case.begin)
     first, last = Fraction(case.initial), Fraction(case.final)
     if case.curve == "linear":
@@ -57,7 +57,7 @@ def _sparsity(case: ScheduleCase, step: int) -> float:
     if case.curve == "cubic":
         return float(last + (first - last) * (1 - way) ** 3)
     if last in (1, first):
-        return case.final
+        return float(case.final)
     kept = (1 - first) * Fraction(math.exp(float(way) * math.log1p(float((first - last) / (1 - first)))))
     return float(min(max(1 - kept, first), last))
 

@@ -141,7 +141,7 @@ class PurePython:
     def select(self, case: SelectCase) -> Mapping[str, Any]:
         """Choose by granularity."""
         if isinstance(case.granularity, NofM):
-            return {name: _runs(case, name, case.granularity) for name in case.scores}
+            return _all_runs(case, case.granularity)
         if isinstance(case.granularity, Blocks):
             return _tiles(case, case.granularity)
         return self._reserving(case)[0]
@@ -183,6 +183,23 @@ def _entries(case: SelectCase, name: str, reserve: int) -> list[Entry]:
     return [((name, i), float(case.scores[name][i]), alive[i], i in best) for i in indices]
 
 
+def _natural(*numbers: object) -> None:
+    if any(type(number) is not int or number < 1 for number in numbers):
+        raise ValueError(f"not natural numbers: {numbers}")
+
+
+def _all_runs(case: SelectCase, rule: NofM) -> dict[str, Any]:
+    """Refuse what makes no runs, then go through them."""
+    _natural(rule.keep, rule.of)
+    if rule.keep > rule.of or type(rule.axis) is not int or rule.axis < 0:
+        raise ValueError("n of m")
+    for name, array in case.scores.items():
+        if rule.axis >= array.ndim:
+            raise IndexError(name)
+        check([float(score) for score in array.ravel()] or [0.0], living(case, name) or [True], array.size)
+    return {name: _runs(case, name, rule) for name in case.scores}
+
+
 def _runs(case: SelectCase, name: str, rule: NofM) -> Any:
     scores = np.moveaxis(case.scores[name], rule.axis, 0)
     alive = np.moveaxis(np.array(living(case, name)).reshape(case.scores[name].shape), rule.axis, 0)
@@ -198,6 +215,7 @@ def _runs(case: SelectCase, name: str, rule: NofM) -> Any:
 
 def _tiles(case: SelectCase, rule: Blocks) -> dict[str, Any]:
     """Score the tiles one by one, select among them, and paint them back."""
+    _natural(*(side for side in (rule.rows, rule.columns) if side is not None))
     grids: dict[str, Any] = {}
     alive: dict[str, Any] = {}
     for name, array in case.scores.items():
@@ -207,7 +225,10 @@ def _tiles(case: SelectCase, rule: Blocks) -> dict[str, Any]:
         parts = [[matrix[r : r + height, c : c + width].ravel().tolist() for c in columns] for r in rows]
         grids[name] = np.array([[_score(rule.reducer, part) for part in line] for line in parts])
         lives = np.array(living(case, name)).reshape(matrix.shape)
-        alive[name] = np.array([[lives[r, c] for c in columns] for r in rows])
+        wholes = [[{*lives[r : r + height, c : c + width].ravel().tolist()} for c in columns] for r in rows]
+        if any(len(whole) != 1 for line in wholes for whole in line):
+            raise ValueError(f"a tile of {name} removed in part")
+        alive[name] = np.array([[whole == {True} for whole in line] for line in wholes])
     chosen = PurePython().select(SelectCase(grids, case.sparsity, case.pools, within=alive))
     painted = {}
     for name, array in case.scores.items():

@@ -11,6 +11,7 @@ import pytest
 from spec_tests.alternatives.catalogue import alternatives
 from spec_tests.kit.checks import all_checks
 from spec_tests.kit.coverage import ROOT
+from spec_tests.kit.profiles import load_profile
 from spec_tests.mutants.catalogue import mutants
 from spec_tests.mutants.mutant import Mutant
 from spec_tests.verdicts import Check, Violation
@@ -96,7 +97,8 @@ def _mutant_row(mutant: Mutant, said: list[str]) -> str:
 
 
 def main() -> int:
-    """Write the page."""
+    """Write the page, at the profile the tests use."""
+    load_profile()
     PAGE.parent.mkdir(parents=True, exist_ok=True)
     PAGE.write_text(page(), encoding="utf-8")
     print(f"written to {PAGE}")

@@ -67,4 +67,5 @@ def test_wheel(tmp_path: Path, environment: Path) -> None:
     said = run(environment, "-m", "pytest", *quick, cwd=empty, REFPRUNE_PROFILE="smoke").stdout
     assert " passed" in said
     assert "failed" not in said
-    assert list(empty.iterdir()) == [], "the run left files behind"
+    left = {path.name for path in empty.iterdir()}
+    assert left <= {".hypothesis"}, "the run left files behind"  # Hypothesis keeps a cache of Unicode tables

@@ -130,7 +130,7 @@ MUTANTS = (
     Mutant("masks as bytes", "STO-02", "M88: 0 and 1 that scale", {LOAD: _masks_as_bytes}),
     Mutant("names in lower case", "STO-03", "a and A are one file", {WRITE: _named_entries}),
     Mutant("names as files", "STO-03", "../a is written elsewhere", {WRITE: _files_by_name}),
-    Mutant("what there is", "STO-04", "half a network loads", {READ: _what_there_is}),
+    Mutant("half a network", "STO-04", "half a network loads", {READ: _what_there_is}),
     Mutant("no checksum", "STO-04", "changed bytes load", {READ: _no_checksum}),
     Mutant("written, then checked", "STO-05", "M23: half-applied failure", {SAVE: _written_first}),
     Mutant("unchecked files", "STO-05", "three files of two networks", {LOAD: _unchecked_load}),

@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +11,7 @@ from refprune.arrays import Array
 from refprune.criteria import CRITERIA, Evidence, contribute
 from refprune.errors import InvalidInput
 from spec_tests.adapter import Backend, Blocks, Elements, ScoreCase, Units
+from spec_tests.applicability import KINDS, needs_granularity, needs_within
 from spec_tests.oracle.scores import UNIT_LEVEL, scores
 from spec_tests.strategies import scores as draw
 from spec_tests.strategies.selection import masks_for
@@ -35,15 +35,7 @@ def matrix(*rows: list[float]) -> Array:
 
 def knows(backend: Backend, case: ScoreCase) -> None:
     """Leave tiles and units to backends that declare them."""
-    for kind, name in ((Units, "unit"), (Blocks, "block")):
-        if isinstance(case.granularity, kind) and name not in backend.declaration.granularities:
-            pytest.skip(f"not applicable: declares no {name}")
-
-
-def takes_within(backend: Backend) -> None:
-    """Leave removed entries to backends that take them."""
-    if not backend.declaration.within:
-        pytest.skip("not applicable: declares that it takes no masks")
+    needs_granularity(backend, KINDS[type(case.granularity)])
 
 
 def scores_are(backend: Backend, case: ScoreCase, should: list[Any]) -> None:
@@ -89,7 +81,7 @@ def test_finite_example(backend: Backend) -> None:
         weights = matrix([1, wrong])
         for case in (of("magnitude", weights), of("random", weights, draws=matrix([0.5, 0.5]))):
             refuses(lambda case=case: backend.score(case), call("score", case))  # type: ignore[misc]
-    takes_within(backend)
+    needs_within(backend)
     for removed in (NAN, INF):
         case = of("magnitude", matrix([1, removed]), mask=np.array([[True, False]]))
         got = np.asarray(backend.score(case)["a.weight"])
@@ -244,7 +236,7 @@ def test_random(backend: Backend, case: ScoreCase) -> None:
 
 @requirement("CRI-08", "example", "SCORE")
 def test_removed_example(backend: Backend) -> None:
-    takes_within(backend)
+    needs_within(backend)
     mask = np.array([[True, False], [True, True]])
     for stale in (100.0, NAN, INF):
         weights, grads = matrix([1, stale], [-3, 4]), matrix([5, stale], [2, 0])
@@ -260,7 +252,7 @@ def test_removed_example(backend: Backend) -> None:
 @given(draw.score_cases(within=True), st.sampled_from((100.0, NAN, INF)))
 def test_removed(backend: Backend, case: ScoreCase, stale: float) -> None:
     """What stands at removed entries, in the weights or in the evidence, changes no score of a unit or tile."""
-    takes_within(backend)
+    needs_within(backend)
     case = replace(case, granularity=Units()) if isinstance(case.granularity, Elements) else case
     expect_defined(backend, case)
     assert case.within is not None

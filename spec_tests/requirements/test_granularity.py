@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -11,6 +10,7 @@ from refprune.arrays import Array
 from refprune.errors import InvalidInput
 from refprune.granularity import REDUCERS, Group, Slice, block, element, n_of_m, unit
 from spec_tests.adapter import Backend, Blocks, Elements, NofM, ScoreCase, SelectCase, Units
+from spec_tests.applicability import inside, needs, needs_first_of_ties, needs_granularity, needs_within
 from spec_tests.oracle.scores import indices, owner, score
 from spec_tests.oracle.scores import scores as defined_scores
 from spec_tests.oracle.selection import check_block_selection, check_masks_form, check_n_of_m
@@ -20,24 +20,6 @@ from spec_tests.verdicts import call, expect_close, expect_equal, fail, refuses,
 
 ROUNDED = ("l2", "mean")
 """The reducers that round: a root, a quotient."""
-
-
-def knows(backend: Backend, granularity: str) -> None:
-    """Leave a granularity to backends that declare it."""
-    if granularity not in backend.declaration.granularities:
-        pytest.skip(f"not applicable: declares no {granularity}")
-
-
-def takes_within(backend: Backend) -> None:
-    """Leave removed entries to backends that take them."""
-    if not backend.declaration.within:
-        pytest.skip("not applicable: declares that select takes no masks")
-
-
-def exact_ties(backend: Backend) -> None:
-    """Leave tied scores to backends whose rule is the reference's."""
-    if backend.declaration.ties != "first":
-        pytest.skip(f"not applicable: declares ties = {backend.declaration.ties}")
 
 
 def matrix(*rows: list[float]) -> Array:
@@ -53,13 +35,14 @@ def scores_are(backend: Backend, case: ScoreCase, **should: list[Any]) -> None:
 
 def unit_scores_are(backend: Backend, reducer: str, weights: dict[str, Array], **should: list[float]) -> None:
     """Require these scores of the rows of each weight, by magnitude."""
-    knows(backend, "unit")
+    needs_granularity(backend, "unit")
     params = {f"{name}.weight": array for name, array in weights.items()}
     scores_are(backend, ScoreCase("magnitude", params, granularity=Units(), reducer=reducer), **should)
 
 
 def keeps(backend: Backend, case: SelectCase, should: list[Any]) -> None:
     """Require exactly this mask of the one array `a`."""
+    needs(backend, case)
     got = check_masks_form(backend.select(case), case)
     expect_equal(got, {"a": np.array(should, bool)}, call("select", case))
 
@@ -98,7 +81,7 @@ def reduction_cases(data: st.DataObject, reducer: str) -> ScoreCase:
 def check_reducer(backend: Backend, data: st.DataObject, reducer: str) -> None:
     """Require the reduction by definition on drawn rows or tiles."""
     case = reduction_cases(data, reducer)
-    knows(backend, "unit" if isinstance(case.granularity, Units) else "block")
+    needs_granularity(backend, "unit" if isinstance(case.granularity, Units) else "block")
     expect_defined(backend, case)
 
 
@@ -144,7 +127,7 @@ def test_l2(backend: Backend, data: st.DataObject) -> None:
 @requirement("GRA-04", "example", "SCORE")
 def test_mean_example(backend: Backend) -> None:
     unit_scores_are(backend, "mean", {"a": matrix([2, -4]), "b": matrix([1, -1, 1, -1])}, a=[3], b=[1])
-    knows(backend, "block")
+    needs_granularity(backend, "block")
     ragged = ScoreCase("magnitude", {"a.weight": matrix([2, 4, 6])}, granularity=Blocks(1, 2, "mean"))
     scores_are(backend, ragged, a=[[3, 6]])
 
@@ -187,7 +170,7 @@ def tile_scores_are(backend: Backend, array: Array, rows: int | None, columns: i
 
 @requirement("GRA-07", "example", "SCORE")
 def test_tiles_example(backend: Backend) -> None:
-    knows(backend, "block")
+    needs_granularity(backend, "block")
     square = matrix([1, 2, 3], [4, 5, 6], [7, 8, 9])
     tile_scores_are(backend, square, 2, 2, [[12, 9], [15, 9]])
     tile_scores_are(backend, square, 1, None, [[6], [15], [24]])
@@ -201,27 +184,28 @@ def test_tiles_example(backend: Backend) -> None:
 @requirement("GRA-07", "property", "SCORE")
 @given(draw.layers(), st.integers(1, 5), st.integers(1, 10))
 def test_tiles(backend: Backend, params: dict[str, Array], rows: int, columns: int) -> None:
-    knows(backend, "block")
+    needs_granularity(backend, "block")
     for sides in ((rows, columns), (None, columns), (rows, None), (None, None)):
         expect_defined(backend, ScoreCase("magnitude", params, granularity=Blocks(*sides)))
 
 
 @requirement("GRA-12", "example", "SELECT")
 def test_whole_tiles_example(backend: Backend) -> None:
-    knows(backend, "block")
+    needs_granularity(backend, "block")
     square = matrix([1, 2, 3], [4, 5, 6], [7, 8, 9])
-    keeps(backend, SelectCase({"a": square}, 2, granularity=Blocks(2, 2)), [[1, 1, 0], [1, 1, 0], [1, 1, 0]])
     keeps(backend, SelectCase({"a": square}, 0.5, granularity=Blocks(2, 2)), [[1, 1, 0], [1, 1, 0], [1, 1, 0]])
-    keeps(backend, SelectCase({"a": square}, 1, granularity=Blocks(1, None)), [[0, 0, 0], [1, 1, 1], [1, 1, 1]])
     kernels = np.array([[[[1.0, 1]], [[9, 9]]], [[[5, 5]], [[0, 3]]]])
     should = [[[[0, 0]], [[1, 1]]], [[[1, 1]], [[0, 0]]]]
     keeps(backend, SelectCase({"a": kernels}, 0.5, granularity=Blocks(1, 2)), should)
+    keeps(backend, SelectCase({"a": square}, 2, granularity=Blocks(2, 2)), [[1, 1, 0], [1, 1, 0], [1, 1, 0]])
+    keeps(backend, SelectCase({"a": square}, 1, granularity=Blocks(1, None)), [[0, 0, 0], [1, 1, 1], [1, 1, 1]])
 
 
 @requirement("GRA-12", "property", "SELECT")
 @given(block_cases())
 def test_whole_tiles(backend: Backend, case: SelectCase) -> None:
-    knows(backend, "block")
+    needs_granularity(backend, "block")
+    assume(inside(backend, case))
     check_block_selection(backend.select(case), case, backend.declaration)
 
 
@@ -229,9 +213,10 @@ def test_whole_tiles(backend: Backend, case: SelectCase) -> None:
 @given(block_cases())
 def test_whole_tiles_again(backend: Backend, case: SelectCase) -> None:
     """What a selection of tiles left is a start for the next one."""
-    knows(backend, "block")
-    takes_within(backend)
-    assume(backend.declaration.count == "half_even" and backend.declaration.ties == "first")
+    needs_granularity(backend, "block")
+    needs_within(backend)
+    needs_first_of_ties(backend)
+    assume(inside(backend, case) and backend.declaration.count == "half_even")
     assert isinstance(case.sparsity, float)
     first = SelectCase(case.scores, case.sparsity / 2, case.pools, case.granularity)
     kept = check_masks_form(backend.select(first), first)
@@ -252,7 +237,7 @@ FC_PARAMS = {
 
 @requirement("GRA-08", "example", "SCORE")
 def test_unit_score_example(backend: Backend) -> None:
-    knows(backend, "unit")
+    needs_granularity(backend, "unit")
     case = ScoreCase("magnitude", FC_PARAMS, granularity=Units())
     scores_are(backend, case, fc=[3, 7], out=[50])
     kernels = {"a.weight": np.array([[[[1.0, -1]], [[2, 0]]], [[[0, 0]], [[0, -3]]]])}
@@ -277,7 +262,7 @@ def test_group_score_example() -> None:
 @requirement("GRA-08", "property", "SCORE")
 @given(draw.score_cases())
 def test_unit_score(backend: Backend, case: ScoreCase) -> None:
-    knows(backend, "unit")
+    needs_granularity(backend, "unit")
     units = ScoreCase(
         case.criterion, case.params, case.grads, draws=case.draws, granularity=Units(), reducer=case.reducer
     )
@@ -347,8 +332,8 @@ def runs(keep: int, of: int, *rows: list[float], axis: int = 1, within: Any = No
 
 def check_runs(backend: Backend, case: SelectCase) -> None:
     """Require the definition of n of m, where the declaration says what ties and masks mean."""
-    knows(backend, "n_of_m")
-    assume(backend.declaration.within or not case.within)
+    needs_granularity(backend, "n_of_m")
+    assume(inside(backend, case))
     distinct = all(len(set(array.ravel().tolist())) == array.size for array in case.scores.values())
     assume(backend.declaration.ties == "first" or distinct)
     check_n_of_m(backend.select(case), case)
@@ -366,7 +351,7 @@ def distinct_runs(drawn: st.DrawFn) -> SelectCase:
 
 @requirement("GRA-10", "example", "SELECT")
 def test_kept_example(backend: Backend) -> None:
-    knows(backend, "n_of_m")
+    needs_granularity(backend, "n_of_m")
     keeps(backend, runs(1, 4, [1, 4, 3, 2]), [[0, 1, 0, 0]])
     keeps(backend, runs(3, 4, [1, 4, 3, 2]), [[0, 1, 1, 1]])
     keeps(backend, runs(2, 4, [1, 2, 3, 4, 80, 70, 60, 50]), [[0, 0, 1, 1, 1, 1, 0, 0]])
@@ -381,7 +366,7 @@ def test_kept(backend: Backend, case: SelectCase) -> None:
 
 @requirement("GRA-11", "example", "SELECT")
 def test_tail_example(backend: Backend) -> None:
-    knows(backend, "n_of_m")
+    needs_granularity(backend, "n_of_m")
     keeps(backend, runs(2, 4, [1, 2, 3, 4, 5, 6]), [[0, 0, 1, 1, 0, 1]])
     keeps(backend, runs(2, 4, [1, 2, 3, 4, 5, 6, 7]), [[0, 0, 1, 1, 0, 1, 1]])
     keeps(backend, runs(1, 4, [1, 2, 3, 4, 5]), [[0, 0, 0, 1, 1]])
@@ -396,7 +381,7 @@ def test_tail(backend: Backend, case: SelectCase) -> None:
 
 @requirement("GRA-13", "example", "SELECT")
 def test_runs_example(backend: Backend) -> None:
-    knows(backend, "n_of_m")
+    needs_granularity(backend, "n_of_m")
     keeps(backend, runs(1, 2, [3, 1, 2], [1, 2, 3]), [[1, 0, 1], [0, 1, 1]])
     keeps(backend, runs(1, 2, [1, 2], [4, 3], axis=0), [[0, 0], [1, 1]])
     kernels = SelectCase({"a": np.array([[[[1.0, 2]], [[3, 4]]]])}, None, granularity=NofM(1, 2))
@@ -417,8 +402,8 @@ def test_runs(backend: Backend, case: SelectCase, positions: int) -> None:
 
 @requirement("GRA-14", "example", "SELECT")
 def test_run_ties_example(backend: Backend) -> None:
-    knows(backend, "n_of_m")
-    exact_ties(backend)
+    needs_granularity(backend, "n_of_m")
+    needs_first_of_ties(backend)
     keeps(backend, runs(2, 4, [1, 1, 1, 1]), [[1, 1, 0, 0]])
     keeps(backend, runs(2, 4, [1, 1, 1, 2]), [[1, 0, 0, 1]])
     keeps(backend, runs(1, 2, [-0.0, 0.0, 0.0, -0.0]), [[1, 0, 1, 0]])
@@ -435,8 +420,8 @@ def test_run_ties(backend: Backend, of: int, data: st.DataObject) -> None:
 
 @requirement("GRA-15", "example", "SELECT")
 def test_run_within_example(backend: Backend) -> None:
-    knows(backend, "n_of_m")
-    takes_within(backend)
+    needs_granularity(backend, "n_of_m")
+    needs_within(backend)
     keeps(backend, runs(2, 4, [9, 1, 2, 3], within=[[0, 1, 1, 1]]), [[0, 0, 1, 1]])
     keeps(backend, runs(2, 4, [9, 9, 9, 0], within=[[0, 0, 0, 1]]), [[0, 0, 0, 1]])
     keeps(backend, runs(2, 4, [1, 2, 3, 4], within=[[0, 0, 0, 0]]), [[0, 0, 0, 0]])
@@ -447,8 +432,8 @@ def test_run_within_example(backend: Backend) -> None:
 @given(n_of_m_cases(), st.sampled_from((float("nan"), float("inf"), 9.0)), st.data())
 def test_run_within(backend: Backend, case: SelectCase, stale: float, data: st.DataObject) -> None:
     """Whatever stands at removed entries, they stay removed and decide nothing."""
-    knows(backend, "n_of_m")
-    takes_within(backend)
+    needs_granularity(backend, "n_of_m")
+    needs_within(backend)
     within = case.within or data.draw(masks_for(dict(case.scores)))
     scores = {name: array.copy() for name, array in case.scores.items()}
     for name, mask in within.items():
@@ -464,10 +449,10 @@ def test_run_within(backend: Backend, case: SelectCase, stale: float, data: st.D
 
 @requirement("GRA-16", "example", "SELECT")
 def test_part_example(backend: Backend) -> None:
-    knows(backend, "block")
-    takes_within(backend)
+    needs_granularity(backend, "block")
+    needs_within(backend)
     half = {"a": np.array([[True, False], [True, True]])}
-    case = SelectCase({"a": np.ones((2, 2))}, 1, granularity=Blocks(1, None), within=half)
+    case = SelectCase({"a": np.ones((2, 2))}, 0.5, granularity=Blocks(1, None), within=half)
     refuses(lambda: backend.select(case), call("select", case))
 
 
@@ -488,8 +473,8 @@ def test_group_part_example() -> None:
 @given(block_cases(), st.data())
 def test_part(backend: Backend, case: SelectCase, data: st.DataObject) -> None:
     """One entry out of a tile of several is no removed tile."""
-    knows(backend, "block")
-    takes_within(backend)
+    needs_granularity(backend, "block")
+    needs_within(backend)
     assert isinstance(case.granularity, Blocks)
     name = data.draw(st.sampled_from(list(case.scores)))
     scores = {key: np.stack([array, array], axis=1) for key, array in case.scores.items()}
@@ -497,6 +482,7 @@ def test_part(backend: Backend, case: SelectCase, data: st.DataObject) -> None:
     mask[data.draw(st.sampled_from(list(indices(mask.shape))))] = False
     rows = Blocks(case.granularity.rows, None, case.granularity.reducer)
     wrong = SelectCase(scores, 1.0, case.pools, rows, {name: mask})
+    assume(inside(backend, wrong))
     refuses(lambda: backend.select(wrong), call("select", wrong))
 
 
@@ -516,7 +502,7 @@ def test_accumulation_example(backend: Backend) -> None:
 @given(st.lists(st.integers(-(2**24), 2**24), min_size=1, max_size=8), st.sampled_from(("l1", "sum_then_square")))
 def test_accumulation(backend: Backend, values: list[int], reducer: str) -> None:
     """Integers that float32 holds, but not their sums; the square of a sum below 2^27 rounds once."""
-    knows(backend, "unit")
+    needs_granularity(backend, "unit")
     params = {"a.weight": np.array([values], np.float32)}
     case = ScoreCase("magnitude", params, granularity=Units(), reducer=reducer)
     total = float(sum(map(abs, values)) if reducer == "l1" else sum(values) ** 2)
@@ -548,14 +534,14 @@ def test_no_granularity_example(backend: Backend) -> None:
     ):
         sparsity = 0.5 if isinstance(granularity, Blocks) else None
         case = SelectCase({"a": np.array(wrong_scores)}, sparsity, granularity=granularity)
-        if ("block" if isinstance(granularity, Blocks) else "n_of_m") in backend.declaration.granularities:
+        if inside(backend, case):
             refuses(lambda case=case: backend.select(case), call("select", case))  # type: ignore[misc]
 
 
 @requirement("GRA-18", "property", "SELECT")
 @given(n_of_m_cases(), st.data())
 def test_no_granularity(backend: Backend, case: SelectCase, data: st.DataObject) -> None:
-    knows(backend, "n_of_m")
+    needs_granularity(backend, "n_of_m")
     keep, of, axis = data.draw(
         st.one_of(
             st.tuples(st.integers(max_value=0), st.integers(1, 4), st.just(1)),

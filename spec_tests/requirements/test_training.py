@@ -528,7 +528,8 @@ def test_under_the_mask_example(backend: Backend) -> None:
         weight = np.array([[0.0, hidden], [0.0, 0.0]])
         mask = np.array([[True, False], [True, True]])
         case = replace(flat, params={**flat.params, "out.weight": weight}, masks={"out.weight": mask})
-        goes(backend, case, [-0.25, 0])
+        with np.errstate(all="ignore"):  # dense weights that live on under the mask may well compute inf - inf
+            goes(backend, case, [-0.25, 0])
 
 
 @requirement("TRN-14", "property", "TRAIN")
@@ -539,7 +540,9 @@ def test_under_the_mask(backend: Backend, case: TrainCase, hidden: float) -> Non
     for name, mask in case.masks.items():
         params[name][~mask] = hidden
     other = replace(case, params=params)
-    same_steps(backend.train(other), backend.train(case), call("train", other))
+    with np.errstate(all="ignore"):  # dense weights that live on under the mask may well compute inf - inf
+        got = backend.train(other)
+    same_steps(got, backend.train(case), call("train", other))
 
 
 # ---- TRN-15 Positive zero -------------------------------------------------------------------------

@@ -83,13 +83,15 @@ def core_cases(draw: st.DrawFn) -> SelectCase:
 def element_cases(
     draw: st.DrawFn,
     values: st.SearchStrategy[float] = TIED,
-    within: bool = True,  # noqa: FBT001, FBT002  a strategy's switch
+    removed: Literal["none", "some", "either"] = "either",
+    pools: st.SearchStrategy[Pools] = POOLS,
 ) -> SelectCase:
     """Draw ties, zeros, removed entries, any sparsity that does not ask for regrowth, local or global."""
     scores = draw(named_arrays(values=values))
-    alive = draw(masks_for(scores)) if within and draw(st.booleans()) else None
-    pools = draw(POOLS)
-    return _with_sparsity(draw, SelectCase(scores, 0.0, pools, Elements(), alive))
+    alive = draw(masks_for(scores)) if removed == "some" or (removed == "either" and draw(st.booleans())) else None
+    if removed == "some" and not alive:
+        alive = {name: np.arange(array.size).reshape(array.shape) > 0 for name, array in scores.items()}
+    return _with_sparsity(draw, SelectCase(scores, 0.0, draw(pools), Elements(), alive))
 
 
 @st.composite

@@ -1,0 +1,24 @@
+"""Hypothesis profiles: smoke, ci (the default), dev, deep; chosen by $REFPRUNE_PROFILE.
+
+Every field that matters is set: Hypothesis loads a `ci` profile of its own on CI machines.
+"""
+
+import os
+
+from hypothesis import HealthCheck, Phase, Verbosity, settings
+
+_ALWAYS = settings(
+    deadline=None, print_blob=False, verbosity=Verbosity.normal, suppress_health_check=[HealthCheck.too_slow]
+)
+_QUICK = (Phase.explicit, Phase.generate)
+
+
+def load_profile() -> None:
+    """Register all of them and load the one that is asked for. Before any check is imported."""
+    fixed = settings(_ALWAYS, derandomize=True, database=None, phases=_QUICK)
+    drawn = settings(_ALWAYS, derandomize=False, phases=tuple(Phase))
+    settings.register_profile("smoke", fixed, max_examples=10)
+    settings.register_profile("ci", fixed, max_examples=40, phases=(*_QUICK, Phase.shrink))
+    settings.register_profile("dev", drawn, max_examples=100)
+    settings.register_profile("deep", drawn, max_examples=2000)
+    settings.load_profile(os.environ.get("REFPRUNE_PROFILE", "ci"))
