@@ -51,15 +51,9 @@ def lenet_5(example: Shape = (1, 28, 28), classes: int = 10) -> Architecture:
     )
     _check_images("lenet-5", example, 16)  # two 5x5 kernels and two pools leave one pixel
     side_h, side_w = (((n - 4) // 2 - 4) // 2 for n in example[1:])
-    return Architecture(
-        network,
-        _shapes(
-            conv1=(20, example[0], 5, 5),
-            conv2=(50, 20, 5, 5),
-            fc1=(500, 50 * side_h * side_w),
-            fc2=(classes, 500),
-        ),
-    )  # ARC-02
+    convolutions = {"conv1": (20, example[0], 5, 5), "conv2": (50, 20, 5, 5)}
+    dense = {"fc1": (500, 50 * side_h * side_w), "fc2": (classes, 500)}
+    return Architecture(network, _shapes(**convolutions, **dense))  # ARC-02
 
 
 def cnn_8x8(example: Shape = (1, 8, 8), classes: int = 10) -> Architecture:
@@ -79,15 +73,8 @@ def cnn_8x8(example: Shape = (1, 8, 8), classes: int = 10) -> Architecture:
     )
     _check_images("cnn-8x8", example, 2)
     pixels = (example[1] // 2) * (example[2] // 2)
-    return Architecture(
-        network,
-        _shapes(
-            conv1=(16, example[0], 3, 3),
-            conv2=(32, 16, 3, 3),
-            fc1=(64, 32 * pixels),
-            fc2=(classes, 64),
-        ),
-    )  # ARC-03
+    convolutions = {"conv1": (16, example[0], 3, 3), "conv2": (32, 16, 3, 3)}
+    return Architecture(network, _shapes(**convolutions, fc1=(64, 32 * pixels), fc2=(classes, 64)))  # ARC-03
 
 
 ARCHITECTURES: Mapping[str, Callable[[Shape, int], Architecture]] = {

@@ -44,8 +44,8 @@ def masked(array: Array, mask: Mask | None) -> Array:
     """Return a copy of `array`, +0.0 where `mask` is False (all kept when there is no mask)."""
     if mask is None:
         return array.copy()  # ARR-09
-    zero = array.dtype.type(0)  # ARR-07  # ARR-08
-    return np.where(mask, array, zero)  # ARR-01  # ARR-06
+    zero = array.dtype.type(0)  # ARR-07, ARR-08
+    return np.where(mask, array, zero)  # ARR-01, ARR-06
 
 
 def check_masks(masks: Masks, arrays: Mapping[str, Array]) -> None:
@@ -61,12 +61,12 @@ def check_masks(masks: Masks, arrays: Mapping[str, Array]) -> None:
 
 
 def check_float_arrays(what: str, arrays: Mapping[str, Array]) -> None:
-    """Refuse anything but NumPy arrays of a real floating-point dtype."""
+    """Refuse anything but NumPy arrays of a real floating-point dtype in the machine's byte order."""
     for name, array in arrays.items():  # ARR-03
         if not isinstance(array, np.ndarray):
             raise InvalidInput(f"{what} {name!r}", type(array).__name__, "a NumPy array")
-        if not np.issubdtype(array.dtype, np.floating):
-            raise InvalidInput(f"{what} {name!r}", f"dtype {array.dtype}", "a floating-point dtype")
+        if not np.issubdtype(array.dtype, np.floating) or not array.dtype.isnative:
+            raise InvalidInput(f"{what} {name!r}", f"dtype {array.dtype}", "a native floating-point dtype")
 
 
 def count_kept(masks: Masks, arrays: Mapping[str, Array]) -> tuple[int, int]:

@@ -12,18 +12,10 @@ import numpy as np
 from refprune import ops
 from refprune.arrays import Array, Params, check_float_arrays
 from refprune.errors import InvalidInput
-from refprune.network import (
-    AvgPool2d,
-    Conv2d,
-    Dense,
-    Flatten,
-    MaxPool2d,
-    Network,
-    Node,
-    Relu,
-    Shape,
-    infer_shapes,
-)
+from refprune.network import AvgPool2d, Conv2d, Dense, Flatten, MaxPool2d, Network, Node, Relu, Shape, infer_shapes
+
+SLICE = 500
+"""Examples that `forward` takes through the network at a time: patches of a whole data set would not fit."""
 
 
 class Trace(NamedTuple):
@@ -45,8 +37,8 @@ def forward(network: Network, params: Params, x: Array) -> Array:
         InvalidInput: shapes or dtypes that do not fit, or a batch of size 0.
     """
     _check_run(network, params, x)
-    values, _ = _run(network, params, x)
-    return np.ascontiguousarray(np.moveaxis(values[network[-1].name], -1, 0))  # BAC-01
+    parts = [_run(network, params, x[at : at + SLICE])[0][network[-1].name] for at in range(0, len(x), SLICE)]
+    return np.ascontiguousarray(np.moveaxis(np.concatenate(parts, axis=-1), -1, 0))  # BAC-01
 
 
 def loss_and_grads(network: Network, params: Params, x: Array, labels: Array) -> tuple[float, dict[str, Array]]:
@@ -74,21 +66,20 @@ def trace(network: Network, params: Params, x: Array, labels: Array) -> Trace:
 
 
 def check_labels(labels: Array, count: int, logits: Shape) -> None:
-    """Refuse labels that are not `count` integers naming one of the logits."""  # BAC-06
-    if len(logits) != 1:
+    """Refuse labels that are not `count` integers naming one of the logits."""
+    if len(logits) != 1:  # BAC-06
         raise InvalidInput("network", f"logits of shape {logits}", "logits of shape (classes,)")
     if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "iu" or labels.shape != (count,):
-        got = (
-            f"{labels.dtype} of shape {labels.shape}" if isinstance(labels, np.ndarray) else type(labels).__name__
-        )
+        known = isinstance(labels, np.ndarray)
+        got = f"{labels.dtype} of shape {labels.shape}" if known else type(labels).__name__
         raise InvalidInput("labels", got, f"integers of shape ({count},)")
     if labels.min() < 0 or labels.max() >= logits[0]:
         raise InvalidInput("labels", f"values {labels.min()}..{labels.max()}", f"classes 0..{logits[0] - 1}")
 
 
 def _check_run(network: Network, params: Params, x: Array) -> dict[str, Shape]:
-    """Refuse what does not fit, and return the shape of one example at every node."""  # BAC-06
-    check_float_arrays("parameter", params)
+    """Refuse what does not fit, and return the shape of one example at every node."""
+    check_float_arrays("parameter", params)  # BAC-06
     check_float_arrays("input", {"x": x})
     shapes = infer_shapes(network, params)
     if x.ndim == 0 or x.shape[1:] != shapes[network[0].name] or len(x) == 0:
@@ -134,7 +125,7 @@ def _run_back(
     The gradient of a parameter that the logits do not depend on is 0.
     """
     wanted = _downstream_of_parameters(network)
-    grads = {name: np.zeros_like(array) for name, array in params.items()}  # BAC-04
+    grads: dict[str, Array] = {}
     for node in reversed(network[1:]):
         if node.name in dvalues:
             source = node.inputs[0]
@@ -142,7 +133,7 @@ def _run_back(
             grads.update(own)
             if dx is not None and source in wanted:
                 dvalues[source] = dvalues[source] + dx if source in dvalues else dx  # BAC-05
-    return grads
+    return {name: grads[name] if name in grads else np.zeros_like(w) for name, w in params.items()}  # BAC-04
 
 
 def _downstream_of_parameters(network: Network) -> set[str]:

@@ -53,6 +53,4 @@ def check_chain(network: Network) -> None:
     """Refuse a network in which a node reads anything but the one before it."""
     for before, node in pairwise(network):
         if node.inputs != (before.name,):  # CPL-04
-            raise InvalidInput(
-                f"node {node.name!r}", f"inputs {node.inputs}", f"the node before it, {before.name!r}"
-            )
+            raise InvalidInput(f"node {node.name!r}", f"inputs {node.inputs}", f"the one before, {before.name!r}")

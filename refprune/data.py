@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from refprune.errors import InvalidInput, check_integer
+from refprune.errors import InvalidInput, check_generator, check_integer
 
 DIGITS = 1797
 """Examples in the digits, over the three parts [DAT-02]."""
@@ -106,9 +106,7 @@ def digits(dtype: DTypeLike = np.float32, folder: Path | None = None) -> Split:
     sha256 = _manifest(folder)
     levels, labels, order = (_verified(folder / name, sha256[name]) for name in _DIGITS_ARRAYS)
     if not np.array_equal(np.sort(order), np.arange(DIGITS)):  # DAT-02
-        raise InvalidInput(
-            str(folder / "split.npy"), "indices repeated or left out", f"each of 0..{DIGITS - 1} once"
-        )
+        raise InvalidInput(str(folder / "split.npy"), "indices repeated or left out", f"each of 0..{DIGITS - 1} once")
     whole = Dataset(_scaled(levels, 16, dtype), labels.astype(np.int64))  # DAT-02
     test, validation, train = np.split(order, [DIGITS_TEST, DIGITS_TEST + DIGITS_VALIDATION])  # DAT-02
     return Split(train=_take(whole, train), validation=_take(whole, validation), test=_take(whole, test))
@@ -131,9 +129,7 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     """
     raw = _gunzipped(path)
     if len(raw) < 4 or raw[:3] != b"\x00\x00\x08" or not 1 <= raw[3] <= 64:  # DAT-01, NumPy's 64 dimensions
-        raise InvalidInput(
-            str(path), _opening(raw), "an IDX header, 4 bytes: 00 00 08 and a dimension count 1..64"
-        )
+        raise InvalidInput(str(path), _opening(raw), "an IDX header, 4 bytes: 00 00 08 and a dimension count 1..64")
     header = 4 + 4 * raw[3]
     if len(raw) < header:
         raise InvalidInput(str(path), f"{len(raw)} bytes", f"at least the {header} bytes of the header")
@@ -195,8 +191,9 @@ def batches(rng: np.random.Generator, examples: int, size: int, epochs: int) -> 
     >>> [len(batch) for batch in batches(np.random.default_rng(0), examples=5, size=2, epochs=2)]
     [2, 2, 1, 2, 2, 1]
     """
-    for what, value, least in (("examples", examples, 1), ("size", size, 1), ("epochs", epochs, 0)):
-        check_integer(what, value, least)  # DAT-05
+    check_generator(rng)
+    examples, size = check_integer("examples", examples, least=1), check_integer("size", size, least=1)
+    epochs = check_integer("epochs", epochs, least=0)  # DAT-05
     orders = [rng.permutation(examples).astype(np.int64) for _ in range(epochs)]  # DAT-05
     starts = range(0, examples, size)
     return tuple(order[start : start + size] for order in orders for start in starts)  # DAT-05
@@ -274,9 +271,7 @@ def _labelled(folder: Path, prefix: str, dtype: DTypeLike) -> Dataset:
     if images.shape[1:] != (28, 28):  # DAT-04
         raise InvalidInput(str(images_path), f"shape {images.shape}", "shape (N, 28, 28)")
     if labels.shape != images.shape[:1]:  # DAT-04
-        raise InvalidInput(
-            str(labels_path), f"shape {labels.shape}", f"{images.shape[:1]}, a label for each image"
-        )
+        raise InvalidInput(str(labels_path), f"shape {labels.shape}", f"{images.shape[:1]}, a label for each image")
     if labels.max() > 9:  # DAT-04
         raise InvalidInput(str(labels_path), f"a label {labels.max()}", "labels in 0..9")
     return Dataset(_scaled(images, 255, dtype), labels.astype(np.int64))  # DAT-04

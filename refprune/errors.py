@@ -2,6 +2,8 @@
 
 from numbers import Integral, Real
 
+import numpy as np
+
 
 class InvalidInput(ValueError):
     """Input refused before anything has changed.
@@ -27,13 +29,21 @@ def is_integer(value: object) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def check_integer(what: str, value: object, least: int) -> None:
-    """Refuse anything but an integer >= least."""
+def check_integer(what: str, value: object, least: int) -> int:
+    """Return an integer >= least as a Python int, which does not wrap around; refuse anything else."""
     if not (isinstance(value, Integral) and is_integer(value) and int(value) >= least):
         raise InvalidInput(what, repr(value), f"an integer >= {least}")
+    return int(value)
 
 
 def check_fraction(what: str, value: object) -> None:
     """Refuse anything but a real number in [0, 1]; a bool and NaN are none."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) <= 1:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= 1:  # type: ignore[operator]  # every Real compares
         raise InvalidInput(what, repr(value), "a number in [0, 1]")
+
+
+def check_generator(rng: object) -> np.random.Generator:
+    """Return a NumPy Generator; refuse anything else: a seed or a global state hides what is drawn."""
+    if not isinstance(rng, np.random.Generator):
+        raise InvalidInput("rng", repr(rng), "a numpy.random.Generator")
+    return rng

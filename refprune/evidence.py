@@ -12,7 +12,7 @@ import numpy as np
 from refprune.arrays import Array, Params, weights
 from refprune.backprop import Trace, trace
 from refprune.criteria import Evidence
-from refprune.errors import InvalidInput
+from refprune.errors import InvalidInput, check_generator
 from refprune.network import Network, layers
 
 NEEDS = frozenset(field.name for field in fields(Evidence)) - {"params"}
@@ -40,36 +40,34 @@ def collect(
         params=params,
         grads=passed.grads if passed and "grads" in needs else None,
         gates=gates(network, passed) if passed and "gates" in needs else None,
-        draws=_draws(params, rng) if "draws" in needs else None,
-        unit_draws=_unit_draws(params, rng) if "unit_draws" in needs else None,
+        draws=_draws(params, rng, axes=None) if "draws" in needs else None,
+        unit_draws=_draws(params, rng, axes=1) if "unit_draws" in needs else None,
     )
 
 
 def gates(network: Network, passed: Trace) -> dict[str, Array]:
-    """Return weight name -> (units,): the sum over batch and positions of z dL/dz, z the layer's output."""
-    return {
-        f"{node.name}.weight": _sum_of_products(passed.values[node.name], passed.dvalues[node.name])
-        for node in layers(network)
-    }
+    """Return weight name -> (units,): the sum over batch and positions of z dL/dz, z the layer's output.
+
+    0 for a layer that the logits do not depend on.
+    """
+    products = {node.name: (passed.values[node.name], passed.dvalues.get(node.name)) for node in layers(network)}
+    return {f"{name}.weight": _sum_of_products(z, dz) for name, (z, dz) in products.items()}
 
 
-def _sum_of_products(values: Array, dvalues: Array) -> Array:
-    """Return (units,) from two arrays (units, ..., N), summed in float64."""
+def _sum_of_products(values: Array, dvalues: Array | None) -> Array:
+    """Return (units,) from two arrays (units, ..., N), summed in float64; 0 where there is no gradient."""
+    if dvalues is None:
+        return np.zeros(len(values))  # (units,)
     products = values.astype(np.float64) * dvalues  # (units, ..., N)
     total: Array = products.sum(axis=tuple(range(1, products.ndim)))  # (units,)  # EVI-01
     return total
 
 
-def _draws(params: Params, rng: np.random.Generator | None) -> dict[str, Array]:
-    return {name: _uniform(rng, array.shape) for name, array in weights(params).items()}  # EVI-02
-
-
-def _unit_draws(params: Params, rng: np.random.Generator | None) -> dict[str, Array]:
-    return {name: _uniform(rng, array.shape[:1]) for name, array in weights(params).items()}  # EVI-02
+def _draws(params: Params, rng: np.random.Generator | None, axes: int | None) -> dict[str, Array]:
+    """Draw over the first `axes` axes of each weight (None: all)."""
+    return {name: _uniform(rng, array.shape[:axes]) for name, array in weights(params).items()}  # EVI-02
 
 
 def _uniform(rng: np.random.Generator | None, shape: tuple[int, ...]) -> Array:
     """Draw float64 whatever the parameters' dtype: rounded to float32, draws tie and can reach 1."""
-    if not isinstance(rng, np.random.Generator):
-        raise InvalidInput("rng", repr(rng), "a numpy Generator: random scores are drawn, never seeded globally")
-    return rng.random(shape)  # EVI-04
+    return check_generator(rng).random(shape)  # EVI-04

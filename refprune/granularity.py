@@ -34,9 +34,6 @@ class Granularity(NamedTuple):
     """How many each tensor of units keeps whatever is asked."""
 
 
-# ---- Reducers: many entries -> one score ----------------------------------------------------------
-
-
 def l1(contributions: Array, units: Labels, count: int) -> Array:
     """Return `sum |c|` [Li2017]."""
     return np.bincount(units, np.abs(contributions), count)  # GRA-02
@@ -74,9 +71,6 @@ REDUCERS: Mapping[str, Reducer] = {
 """What the command line and an adapter call each reducer."""
 
 
-# ---- Element: every entry by itself ---------------------------------------------------------------
-
-
 def element() -> Granularity:
     """Return the granularity of single entries; the score of an entry is `|c|`, in the dtype of c."""
     return Granularity(_absolute, _as_given, _as_given, min_kept=0)
@@ -84,15 +78,12 @@ def element() -> Granularity:
 
 def _absolute(contributions: Contributions) -> dict[str, Array]:
     check_float_arrays("contributions", contributions)
-    return {name: np.abs(array) for name, array in contributions.items()}  # GRA-01
+    return {name: np.asarray(np.abs(array)) for name, array in contributions.items()}  # GRA-01
 
 
 def _as_given(masks: Masks, params: Params) -> dict[str, Mask]:
     check_masks(masks, params)
     return dict(masks)
-
-
-# ---- Block: a tile of the (out, everything else) matrix --------------------------------------------
 
 
 def block(rows: int | None, columns: int | None, reducer: Reducer = l1) -> Granularity:
@@ -158,9 +149,6 @@ def _uniform(name: str, mask: Mask, labels: Labels, count: int) -> Mask:
     return whole
 
 
-# ---- Unit: coupled slices of several arrays -------------------------------------------------------
-
-
 class Slice(NamedTuple):
     """Where the units of a group are in one array: unit i owns [i * span, (i + 1) * span) along `axis`."""
 
@@ -220,7 +208,7 @@ def check_parts(group: Group, parts: Iterable[Slice], arrays: Mapping[str, Array
             raise InvalidInput(f"group {group.name!r}", f"no {part.array!r}", f"one of {sorted(arrays)}")
         shape, length = arrays[part.array].shape, group.size * part.span
         if not 0 <= part.axis < len(shape) or shape[part.axis] != length:
-            got = f"{part.array!r} of shape {shape}"
+            got = f"array {part.array!r} of shape {shape}"
             raise InvalidInput(f"group {group.name!r}", got, f"length {length} along axis {part.axis}")
 
 
@@ -255,9 +243,6 @@ def _collapse_group(group: Group, masks: Masks, params: Params) -> Mask:
     return _uniform(group.name, values, labels, group.size)
 
 
-# ---- n of m: at most `keep` of every `of` ---------------------------------------------------------
-
-
 def n_of_m(scores: Scores, keep: int, of: int, within: Masks | None = None, axis: int = 1) -> dict[str, Mask]:
     """Return the masks that KEEP the `keep` best of every `of` consecutive entries along `axis`.
 
@@ -267,9 +252,8 @@ def n_of_m(scores: Scores, keep: int, of: int, within: Masks | None = None, axis
     Raises:
         InvalidInput: not 1 <= keep <= of, an array without that axis, a NaN score of an alive entry.
     """
-    check_integer("keep", keep, least=1)
-    check_integer("of", of, least=keep)
-    check_integer("axis", axis, least=0)
+    keep = check_integer("keep", keep, least=1)
+    of, axis = check_integer("of", of, least=keep), check_integer("axis", axis, least=0)
     check_float_arrays("scores", scores)
     check_masks(within or {}, scores)
     return {name: _n_of_m(name, array, keep, of, (within or {}).get(name), axis) for name, array in scores.items()}
@@ -293,7 +277,7 @@ def _keep_in_run(scores: Array, alive: Mask, keep: int, of: int) -> Mask:
     """Return what runs (..., r) keep: the order of SEL-04 within each run."""
     order = np.lexsort((-scores, ~alive), axis=-1)  # stable: position ascending  # GRA-14
     rank = np.argsort(order, axis=-1, kind="stable")
-    kept: Mask = (rank < run_quota(keep, of, scores.shape[-1])) & alive  # GRA-10  # GRA-15
+    kept: Mask = (rank < run_quota(keep, of, scores.shape[-1])) & alive  # GRA-10, GRA-15
     return kept
 
 

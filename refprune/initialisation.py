@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from refprune.arrays import Array
-from refprune.errors import InvalidInput
+from refprune.errors import InvalidInput, check_generator
 from refprune.network import Shape
 
 Initialiser = Callable[[np.random.Generator, Shape], Array]
@@ -41,8 +41,7 @@ def initialise(
     Raises:
         InvalidInput: no Generator, a dtype that is not floating-point, or a shape without entries.
     """
-    if not isinstance(rng, np.random.Generator):
-        raise InvalidInput("rng", repr(rng), "a numpy.random.Generator")  # INI-05
+    check_generator(rng)  # INI-05
     if not np.issubdtype(dtype, np.floating):
         raise InvalidInput("dtype", repr(dtype), "a floating-point dtype")
     for name, shape in shapes.items():

@@ -108,9 +108,6 @@ INTEGER_FIELDS: Mapping[str, tuple[int | None, int]] = {
 """Field of a record -> how many integers it has (None: one or more), and the least of each."""
 
 
-# ---- The record -----------------------------------------------------------------------------------
-
-
 def build(*nodes: Node) -> Network:
     """Return the network of these nodes, in this order, with every omitted input filled in.
 
@@ -152,9 +149,7 @@ def _check_fields(node: Node) -> None:
     """Refuse names that are no text and numbers that are no tuples of Python integers in range."""
     texts = (node.name, *node.inputs) if isinstance(node.inputs, tuple) else (None,)
     if not all(isinstance(text, str) and text for text in texts):
-        raise InvalidInput(
-            f"node {node.name!r}", f"inputs {node.inputs!r}", "a name and a tuple of names, as text"
-        )
+        raise InvalidInput(f"node {node.name!r}", f"inputs {node.inputs!r}", "a name and a tuple of names, as text")
     for field, (length, least) in INTEGER_FIELDS.items():
         if hasattr(node, field) and not _are_integers(getattr(node, field), length, least):
             got = f"{field} {getattr(node, field)!r}"
@@ -183,10 +178,11 @@ def from_json(text: str) -> Network:
     """
     try:
         document = json.loads(text)
-    except (TypeError, ValueError) as error:  # no text at all, or text that is not JSON
+    except (TypeError, ValueError, RecursionError) as error:  # no text at all, or text that is not JSON
         raise InvalidInput("network", f"text that is not JSON ({error})", "what to_json writes") from error
     head = {key: document.get(key) for key in ("format", "version")} if isinstance(document, dict) else document
-    if head != {"format": "refprune-network", "version": 0} or not isinstance(document.get("nodes"), list):
+    known = head == {"format": "refprune-network", "version": 0} and head["version"] is not False  # False == 0
+    if not known or not isinstance(document.get("nodes"), list):
         raise InvalidInput("network", head, "format refprune-network, version 0, with a list of nodes")
     return build(*(_node_from_json(entry) for entry in document["nodes"]))  # NET-02
 
@@ -206,9 +202,6 @@ def _node_from_json(entry: Any) -> Node:
 
 def _tuples(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
-
-
-# ---- Shapes ---------------------------------------------------------------------------------------
 
 
 def infer_shapes(network: Network, params: Params) -> dict[str, Shape]:
@@ -261,9 +254,7 @@ def _conv_shape(node: Conv2d, shape: Shape, params: Params) -> Shape:
     _require(node, shape, 3)
     weight, bias = params[f"{node.name}.weight"].shape, params[f"{node.name}.bias"].shape
     if len(weight) != 4 or weight[1] != shape[0]:
-        raise InvalidInput(
-            f"{node.name}.weight", f"shape {weight}", f"(out, {shape[0]}, kh, kw), its input {shape}"
-        )
+        raise InvalidInput(f"{node.name}.weight", f"shape {weight}", f"(out, {shape[0]}, kh, kw), its input {shape}")
     window = _window_shape(node, shape, weight[2:], node.stride, node.padding)
     return (*_checked_bias(node, bias, weight), *window)
 
@@ -285,9 +276,7 @@ def _window_shape(node: Node, shape: Shape, size: Shape, stride: Pair, padding: 
     if min(size) < 1:
         raise InvalidInput(f"node {node.name!r}", f"a window of {size}", "at least one row and one column")
     if any(side >= window for side, window in zip(padding, (*size, *size), strict=True)):
-        raise InvalidInput(
-            f"node {node.name!r}", f"padding {padding}", f"less than the window {size} on every side"
-        )
+        raise InvalidInput(f"node {node.name!r}", f"padding {padding}", f"less than the window {size} on every side")
     top, left, bottom, right = padding
     padded = (shape[1] + top + bottom, shape[2] + left + right)
     if padded[0] < size[0] or padded[1] < size[1]:

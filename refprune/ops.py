@@ -174,7 +174,8 @@ class CrossEntropyCache(NamedTuple):
 
 def softmax_cross_entropy(logits: Array, labels: Array) -> tuple[float, CrossEntropyCache]:
     """Return the batch mean of `log(sum_c exp(z_c)) - z_label`, shifted by the maximum so nothing overflows."""
-    shifted = logits - logits.max(axis=0)  # (classes, N)
+    with np.errstate(over="ignore"):  # a difference beyond the largest float is -inf, and its exponential 0
+        shifted = logits - logits.max(axis=0)  # (classes, N)
     exponentials = np.exp(shifted)  # (classes, N)
     totals = exponentials.sum(axis=0)  # (N,)
     losses = np.log(totals) - shifted[labels, np.arange(labels.size)]  # (N,)

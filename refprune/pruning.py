@@ -88,11 +88,8 @@ def iterate(
     for sparsity in sparsities:
         pruned = prune(method, collect(params), sparsity, pruned)
         start_of_round = apply_masks(params, pruned.masks)
-        params = retrain(start_of_round, pruned.masks)
+        params = apply_masks(retrain(start_of_round, pruned.masks), pruned.masks)
         yield Round(sparsity, pruned, start_of_round, params)  # PRU-02
-
-
-# ---- Where retraining starts from -----------------------------------------------------------------
 
 
 class Snapshot(NamedTuple):
@@ -148,9 +145,6 @@ def rewound(params: Params, snapshot: Snapshot, masks: Masks) -> dict[str, Array
     return apply_masks(snapshot.params, masks)  # PRU-05
 
 
-# ---- Pruning while training -----------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class GradualStep:
     """One update of a run that prunes as it trains; `pruned` is the selection in force after it."""
@@ -179,6 +173,7 @@ def prune_while_training(
         InvalidInput: a schedule that ends after the run, a batch that is none; before any update.
     """
     fires = frozenset(firing_steps(schedule, len(batches)))
+    check_levels(method, params)
     check_batches(x, labels, batches)
 
     def fire(state: State, step: int, pruned: Pruned | None) -> tuple[State, Pruned | None]:

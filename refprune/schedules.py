@@ -63,9 +63,10 @@ class Schedule:
         for name in ("initial", "final"):
             check_fraction(f"schedule's {name} sparsity", getattr(self, name))
         for name, least in (("begin", 0), ("end", self.begin), ("every", 1)):
-            check_integer(f"schedule's {name}", getattr(self, name), least)  # SCH-07
+            value = check_integer(f"schedule's {name}", getattr(self, name), least)  # SCH-07
+            object.__setattr__(self, name, value)
         if self.initial > self.final:
-            raise InvalidInput("schedule", f"{self.initial} falling to {self.final}", "initial <= final")
+            raise InvalidInput("schedule", f"{self.initial} falling to {self.final}", "initial <= final")  # SCH-07
 
 
 def one_shot(final: float, step: int = 0) -> Schedule:
@@ -95,7 +96,7 @@ def firing_steps(schedule: Schedule, steps: int) -> tuple[int, ...]:
     Raises:
         InvalidInput: the run ends before the schedule does, so the final sparsity would never be reached.
     """
-    check_integer("steps of the run", steps, least=0)
+    steps = check_integer("steps of the run", steps, least=0)
     if steps < schedule.end:  # SCH-07
         raise InvalidInput("schedule", f"end {schedule.end} in a run of {steps} steps", "end within the run")
     regular = range(schedule.begin, schedule.end, schedule.every)
@@ -108,6 +109,6 @@ def rounds(curve: Curve, final: float, count: int) -> tuple[float, ...]:
     Raises:
         InvalidInput: count < 1, or a sparsity outside [0, 1].
     """
-    check_integer("rounds", count, least=1)
+    count = check_integer("rounds", count, least=1)
     schedule = Schedule(curve, final, end=count)
     return tuple(sparsity_at(schedule, step) for step in range(1, count + 1))  # SCH-08

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from refprune.arrays import Array, Mask, Masks, Scores, check_float_arrays, check_masks
-from refprune.errors import InvalidInput, check_fraction, check_integer, is_integer
+from refprune.errors import InvalidInput, check_fraction, check_generator, check_integer, is_integer
 
 Sparsity = float | int
 """A float is the fraction of the pool removed afterwards; an int is the number of entries removed afterwards."""
@@ -60,7 +60,7 @@ def select(
     """
     check_float_arrays("scores", scores)
     check_masks(within or {}, scores)
-    check_integer("min_kept", min_kept, least=0)
+    min_kept = check_integer("min_kept", min_kept, least=0)
     pools = checked_pools(scope(scores), scores)
     targets = _targets(pools, sparsity)
     alive = {name: _alive(name, array, within or {}) for name, array in scores.items()}
@@ -73,11 +73,13 @@ def select(
 
 
 def checked_pools(pools: Pools, names: Iterable[str]) -> Pools:
-    """Return the pools if every tensor is in exactly one of them."""
-    pooled = sorted(name for members in pools.values() for name in members)
-    if pooled != sorted(names) or not pools:  # SEL-17
+    """Return the pools, tensors in the order of `names`, if every tensor is in exactly one of them."""
+    names, pooled = list(names), sorted(name for members in pools.values() for name in members)
+    if pooled != sorted(names):  # SEL-17
         raise InvalidInput("pools", f"tensors {pooled}", f"each of {sorted(names)} exactly once")
-    return pools
+    if not pools or not all(pools.values()):  # SEL-12
+        raise InvalidInput("pools", dict(pools), "at least one, each of at least one tensor")
+    return {pool: tuple(name for name in names if name in members) for pool, members in pools.items()}  # SEL-04
 
 
 def _targets(pools: Pools, sparsity: Sparsity | Mapping[str, Sparsity]) -> Mapping[str, Sparsity]:
@@ -134,6 +136,7 @@ def random_masks(
     shapes: Mapping[str, tuple[int, ...]], sparsity: Sparsity, rng: np.random.Generator, scope: Scope = local
 ) -> dict[str, Mask]:
     """Return masks of a uniformly drawn selection: one score from U[0, 1) for each entry, then `select`."""
+    check_generator(rng)
     return select({name: rng.random(shape) for name, shape in shapes.items()}, sparsity, scope).masks  # SEL-16
 
 
@@ -159,8 +162,6 @@ def keep_best_fast(scores: Array, alive: Mask, count: int) -> Mask:
     """
     wanted = scores.size - count
     live = scores[alive]
-    if wanted == live.size:
-        return alive.copy()
     if wanted == 0:
         return np.zeros(scores.size, np.bool_)
     threshold = np.partition(live, live.size - wanted)[live.size - wanted]  # the wanted-th best score

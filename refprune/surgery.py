@@ -12,7 +12,7 @@ import numpy as np
 
 from refprune.arrays import Array, Mask, Masks, Params, check_masks
 from refprune.errors import InvalidInput, check_integer
-from refprune.granularity import Group, Slice, spread, unit_labels
+from refprune.granularity import Group, Slice, check_parts, spread, unit_labels
 
 
 class Compacted(NamedTuple):
@@ -43,10 +43,11 @@ def compact(arrays: Mapping[str, Array], groups: Iterable[Group], unit_masks: Ma
     kept = {group.name: _kept(group, unit_masks) for group in groups}
     small = {name: array.copy() for name, array in arrays.items()}  # SUR-13
     for group in groups:
-        for part in (*group.producers, *group.consumers):  # SUR-01
-            if part.array in small:  # SUR-12
-                # SUR-08: nothing is computed, so no constant of a removed unit gets into the reader's bias.
-                small[part.array] = _take(small[part.array], part, group, kept[group.name])
+        parts = [part for part in (*group.producers, *group.consumers) if part.array in small]  # SUR-01, SUR-12
+        check_parts(group, parts, small)  # SUR-14
+        for part in parts:
+            # SUR-08: nothing is computed, so no constant of a removed unit gets into the reader's bias.
+            small[part.array] = _take(small[part.array], part, kept[group.name])
     return Compacted(small, kept)
 
 
@@ -58,14 +59,8 @@ def _kept(group: Group, unit_masks: Masks) -> Array:
     return kept
 
 
-def _take(array: Array, part: Slice, group: Group, kept: Array) -> Array:
+def _take(array: Array, part: Slice, kept: Array) -> Array:
     """Return the array with only the entries of these units along the slice's axis."""
-    length = array.shape[part.axis] if part.axis < array.ndim else None
-    if length != group.size * part.span:  # SUR-14
-        expected = (
-            f"{group.size * part.span} entries along axis {part.axis}, group {group.name!r} has {group.size}"
-        )
-        raise InvalidInput(f"array {part.array!r}", f"shape {array.shape}", expected)
     indices = (kept[:, None] * part.span + np.arange(part.span)).ravel()  # SUR-09
     return np.take(array, indices, axis=part.axis)  # SUR-02
 
@@ -92,6 +87,8 @@ def masks_without(groups: Iterable[Group], units: Mapping[str, Sequence[int]]) -
 
 def cut_outgoing(arrays: Mapping[str, Array], groups: Iterable[Group], unit_masks: Masks) -> dict[str, Array]:
     """Return arrays of full size in which nothing reads a removed unit: what compaction must equal."""
+    groups = tuple(groups)
+    check_masks(unit_masks, {group.name: np.empty(group.size) for group in groups})
     cut = {name: array.copy() for name, array in arrays.items()}
     for group in groups:
         mask = unit_masks.get(group.name, np.ones(group.size, np.bool_))
@@ -106,11 +103,13 @@ def unread_units(params: Params, groups: Iterable[Group], masks: Masks) -> dict[
     Removing them changes nothing, whatever they output. A unit read only by dropped units is unread too.
     The masks of the arrays decide, never zeros; a group that nobody reads keeps its first unit.
     """
+    check_masks(masks, params)
     left = {name: masks.get(name, np.ones(array.shape, np.bool_)) for name, array in params.items()}
     unit_masks: dict[str, Mask] = {}
     for group in reversed(tuple(groups)):  # readers before what they read
-        reads = sum(_entries(left[part.array], part, group.size) for part in group.consumers)
-        unit_masks[group.name] = np.asarray(reads) > 0  # SUR-06
+        nobody = np.zeros(group.size)
+        reads = sum((_entries(left[part.array], part, group.size) for part in group.consumers), start=nobody)
+        unit_masks[group.name] = reads > 0  # SUR-06
         if not unit_masks[group.name].any():
             unit_masks[group.name][0] = True
         for part in group.producers:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refprune.arrays import Array, Grads, Masks, Params, apply_masks, check_float_arrays, check_masks, masked
+from refprune.arrays import Array, Grads, Masks, Params, apply_masks, check_masks, masked
 from refprune.backprop import loss_and_grads
 from refprune.errors import InvalidInput, check_integer
 from refprune.network import Network
@@ -34,16 +34,13 @@ class Optimiser(NamedTuple):
     formula: Formula
 
 
-# ---- Optimisers and learning rates ----------------------------------------------------------------
-
-
 def _number(what: str, value: object, least: float = 0.0, below: float = inf) -> float:
     """Return a hyper-parameter as a Python float: a NumPy float64 scalar would widen float32 arrays.
 
     Raises:
         InvalidInput: no real number in [least, below); a bool and NaN are none.
     """
-    if isinstance(value, bool) or not isinstance(value, Real) or not least <= float(value) < below:
+    if isinstance(value, bool) or not isinstance(value, Real) or not least <= value < below:  # type: ignore[operator]  # every Real compares
         raise InvalidInput(what, repr(value), f"a number in [{least:g}, {below:g})")  # TRN-13
     return float(value)  # TRN-11
 
@@ -108,9 +105,6 @@ def step_decay(rate: float, drops: Sequence[int], factor: float = 0.1) -> Rate:
     return lambda step: rate * factor ** sum(step >= drop for drop in drops)  # TRN-16
 
 
-# ---- State ----------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class State:
     """Parameters and what the optimiser remembers of each; every removed entry of both is 0."""
@@ -123,9 +117,8 @@ class State:
 
 def start(params: Params, optimiser: Optimiser, masks: Masks | None = None) -> State:
     """Return the state before the first update: masks applied, memory zero, no update done."""
-    check_float_arrays("parameter", params)
     params = apply_masks(params, masks or {})  # TRN-12, TRN-14
-    slots = {name: (np.zeros_like(array),) * optimiser.slots for name, array in params.items()}
+    slots = {name: tuple(np.zeros_like(w) for _ in range(optimiser.slots)) for name, w in params.items()}
     return State(params, slots)
 
 
@@ -164,12 +157,10 @@ def _check_update(state: State, grads: Grads, optimiser: Optimiser) -> None:
     got = {name: (g.shape, g.dtype) for name, g in grads.items()}
     if got != expected:
         raise InvalidInput("gradients", f"arrays {got}", f"arrays {expected}")  # TRN-13
-    for name, slots in state.slots.items():
-        if len(slots) != optimiser.slots:
-            raise InvalidInput(f"state of {name!r}", f"{len(slots)} slots", f"the optimiser's {optimiser.slots}")
-
-
-# ---- Steps ----------------------------------------------------------------------------------------
+    for name in state.params:
+        count = len(state.slots.get(name, ()))
+        if count != optimiser.slots:
+            raise InvalidInput(f"state of {name!r}", f"{count} slots", f"the optimiser's {optimiser.slots}")
 
 
 class Step(NamedTuple):
@@ -215,10 +206,12 @@ def steps(
     Raises:
         InvalidInput: `first` outside the run, a batch that is none, masks that do not fit; before any update.
     """
-    check_integer("first", first, least=0)
+    first = check_integer("first", first, least=0)
     if first > len(batches):
         raise InvalidInput("first", first, f"a step in [0, {len(batches)}]")
     check_batches(x, labels, batches)
+    if not callable(rate):
+        raise InvalidInput("rate", repr(rate), "a function of the step, such as constant(0.1)")
 
     def run(state: State) -> Iterator[Step]:
         for number in range(first, len(batches)):  # TRN-09
@@ -232,6 +225,9 @@ def steps(
 
 def check_batches(x: Array, labels: Array, batches: Sequence[Array]) -> None:
     """Refuse batches that are not non-empty index arrays into x and its labels."""
+    for what, array in (("x", x), ("labels", labels)):
+        if not isinstance(array, np.ndarray) or array.ndim == 0:
+            raise InvalidInput(what, type(array).__name__, "a NumPy array with an entry for each example")
     if len(labels) != len(x):
         raise InvalidInput("labels", f"{len(labels)} labels", f"one for each of {len(x)} examples")
     for place, rows in enumerate(batches):

@@ -13,9 +13,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 from refprune.arrays import Array, Masks, Params, Scores
 from refprune.network import Network
 
-Profile = Literal[
-    "SELECT", "STATEFUL", "SCORE", "APPLY", "TRAIN", "SCHEDULE", "REMOVE", "RANDOM", "ACCOUNT", "STORE"
-]
+Profile = Literal["SELECT", "STATEFUL", "SCORE", "APPLY", "TRAIN", "SCHEDULE", "REMOVE", "RANDOM", "ACCOUNT", "STORE"]
 PROFILES: tuple[Profile, ...] = (
     "SELECT", "STATEFUL", "SCORE", "APPLY", "TRAIN", "SCHEDULE", "REMOVE", "RANDOM", "ACCOUNT", "STORE"
 )  # fmt: skip
@@ -52,7 +50,7 @@ class Declaration:
     """Whether forward adds products only, so that small integers come out exactly (no transformed convolution)."""
 
 
-# ---- SELECT ---------------------------------------------------------------------------------------
+# SELECT
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,7 @@ class Session(Protocol):
         ...
 
 
-# ---- SCORE ----------------------------------------------------------------------------------------
+# SCORE
 
 
 @dataclass(frozen=True)
@@ -129,7 +127,7 @@ class ScoreCase:
     within: Masks | None = None
 
 
-# ---- TRAIN ----------------------------------------------------------------------------------------
+# TRAIN
 
 
 @dataclass(frozen=True)
@@ -168,7 +166,7 @@ class TrainStep(NamedTuple):
     """What the next forward pass computes with."""
 
 
-# ---- SCHEDULE -------------------------------------------------------------------------------------
+# SCHEDULE
 
 
 @dataclass(frozen=True)
@@ -183,7 +181,7 @@ class ScheduleCase:
     every: int = 1
 
 
-# ---- The backend ----------------------------------------------------------------------------------
+# The backend
 
 
 class Backend(Protocol):
@@ -243,9 +241,7 @@ class Backend(Protocol):
         """REMOVE. Return the parameters without these units (layer -> indices) and the original indices kept."""
         ...
 
-    def random_mask(
-        self, shapes: Mapping[str, tuple[int, ...]], sparsity: float | int, pools: str, seed: int
-    ) -> Masks:
+    def random_mask(self, shapes: Mapping[str, tuple[int, ...]], sparsity: float | int, pools: str, seed: int) -> Masks:
         """RANDOM. Return masks of a uniformly drawn selection of entries."""
         ...
 

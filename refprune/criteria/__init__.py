@@ -12,4 +12,4 @@ CRITERIA: Mapping[str, Criterion] = {
 }
 """What the command line and an adapter call each criterion."""
 
-__all__ = ["CRITERIA", "Criterion", "Evidence", "contribute"]
+__all__ = ["CRITERIA", "Criterion", "Evidence", "contribute", "magnitude"]

@@ -61,7 +61,7 @@ def contribute(criterion: Criterion, evidence: Evidence, masks: Masks | None = N
         contributions = criterion.contributions(evidence)
     alive = {name: _alive(criterion, masks[name]) for name in ranked if name in masks}
     check_numbers({name: contributions[name] for name in ranked}, alive)
-    return {name: masked(contributions[name], alive.get(name)) for name in ranked}  # CRI-08  # CRI-11
+    return {name: masked(contributions[name], alive.get(name)) for name in ranked}  # CRI-08, CRI-11
 
 
 def check_evidence(criterion: Criterion, evidence: Evidence, ranked: Params) -> None:

@@ -81,9 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--scope", choices=sorted(SCOPES), help="who competes with whom (default local)")
     run.add_argument("--schedule", choices=("one-shot", *sorted(CURVES)), help="default geometric")
-    run.add_argument(
-        "--sparsity", type=_fraction, help="fraction removed, in [0, 1] (default: the network's, above)"
-    )
+    run.add_argument("--sparsity", type=_fraction, help="fraction removed, in [0, 1] (default: the network's, above)")
     run.add_argument("--rounds", type=_positive, help="turns of prune and retrain (default 4)")
     run.add_argument("--seeds", type=_positive, default=5, help="how many seeds, from 0 (default 5)")
     run.add_argument("--dtype", choices=("float32", "float64"), help="default float32")
@@ -169,9 +167,7 @@ def _work(report: Report, settings: Settings, seed: int, folder: Path | None) ->
 def _settings(options: argparse.Namespace) -> list[Settings]:
     """Return what is run: the defaults, or one of them, with the options that were given."""
     names = {field.name for field in fields(Settings)}
-    given: dict[str, Any] = {
-        key: value for key, value in vars(options).items() if key in names and value is not None
-    }
+    given: dict[str, Any] = {key: value for key, value in vars(options).items() if key in names and value is not None}
     if given.get("schedule") == "one-shot":
         if given.setdefault("rounds", 1) != 1:
             raise InvalidInput("--rounds", given["rounds"], "1 with --schedule one-shot")

@@ -122,7 +122,7 @@ def load(settings: Settings, folder: Path | None) -> Split:
 def method(settings: Settings, groups: tuple[Group, ...]) -> Method:
     """Return the method the settings name."""
     criterion = CRITERIA[settings.criterion]
-    reducer = sum_then_square if criterion.name == "taylor_gate" else l1
+    reducer = sum_then_square if criterion.level == "unit" else l1
     if settings.granularity == "element":
         granularity: Granularity = element()
     elif settings.granularity == "unit":
@@ -178,9 +178,7 @@ def _seen(experiment: Experiment, params: Params) -> str:
     return f"{accuracy(experiment.network, params, *experiment.data.validation):.4f}"
 
 
-def _figures(
-    experiment: Experiment, dense: Params, turns: list[Round], groups: tuple[Group, ...]
-) -> dict[str, Any]:
+def _figures(experiment: Experiment, dense: Params, turns: list[Round], groups: tuple[Group, ...]) -> dict[str, Any]:
     """Return the figures of every row, measured on the test part."""
     network, test = experiment.network, experiment.data.test
     last = turns[-1]

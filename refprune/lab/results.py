@@ -81,9 +81,7 @@ def write_atomically(path: Path, document: dict[str, Any]) -> None:
 
 def table(networks: dict[str, Any]) -> str:
     """Return the figures as plain text, one row for each state of each network."""
-    lines = [
-        f"{'network':<15}{'row':<11}{'accuracy':>9}{'worst':>8}{'sparsity':>10}{'parameters':>12}{'MACs':>12}"
-    ]
+    lines = [f"{'network':<15}{'row':<11}{'accuracy':>9}{'worst':>8}{'sparsity':>10}{'parameters':>12}{'MACs':>12}"]
     for name, figures in networks.items():
         for row, key in ROWS.items():
             entry = figures[key]

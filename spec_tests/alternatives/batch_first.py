@@ -19,7 +19,7 @@ Arrays = Mapping[str, Array]
 PROFILES: frozenset[Profile] = frozenset({"APPLY", "TRAIN", "REMOVE"})
 
 
-# ---- Layers: (y, function from dy to (dx, {parameter: gradient})) ------------------------------------
+# Layers: (y, function from dy to (dx, {parameter: gradient}))
 
 Back = Callable[[Array], tuple[Array, dict[str, Array]]]
 
@@ -147,7 +147,7 @@ def _masked(params: Arrays, masks: Arrays) -> dict[str, Array]:
         }
 
 
-# ---- Optimisers: one class with a dictionary of state, in the style of the big frameworks ---------------
+# Optimisers: one class with a dictionary of state, in the style of the big frameworks
 
 
 @dataclass
@@ -180,7 +180,7 @@ class _Optimiser:
         w -= spec.rate * (memory["m"] / (1 - spec.beta1**self.number)) / root
 
 
-# ---- Backends -----------------------------------------------------------------------------------------
+# Backends
 
 
 @dataclass(frozen=True)

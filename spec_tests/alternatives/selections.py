@@ -258,8 +258,6 @@ ALTERNATIVES = (
     Selecting(_declared("all-ties-stay", ties="keep_all"), keep_above),
     Selecting(_declared("all-ties-go", ties="remove_all"), remove_below),
     Selecting(_declared("truncating", count="trunc"), keep_by_heap, lambda s, n: math.floor(s * n)),
-    Selecting(
-        _declared("rounds-the-kept", count="keep_half_even"), keep_by_heap, lambda s, n: n - round((1 - s) * n)
-    ),
+    Selecting(_declared("rounds-the-kept", count="keep_half_even"), keep_by_heap, lambda s, n: n - round((1 - s) * n)),
     PurePython(),
 )

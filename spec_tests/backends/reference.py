@@ -116,9 +116,7 @@ class Reference:
         arrays, kept = surgery.compact(params, groups, surgery.masks_without(groups, units))
         return arrays, {name: indices.tolist() for name, indices in kept.items()}
 
-    def random_mask(
-        self, shapes: Mapping[str, tuple[int, ...]], sparsity: float | int, pools: str, seed: int
-    ) -> Masks:
+    def random_mask(self, shapes: Mapping[str, tuple[int, ...]], sparsity: float | int, pools: str, seed: int) -> Masks:
         """Draw from a generator of this seed."""
         return random_masks(shapes, sparsity, np.random.default_rng(seed), SCOPES[pools])
 

@@ -53,9 +53,7 @@ def requirements() -> tuple[dict[str, Requirement], list[str]]:
                 stray.append(f"{page.name}: {name} stands there a second time")
             found[name] = Requirement(name, strength, title, page.stem)
     references = [("lines", name, where) for name, where in _reference_lines()]
-    references += [
-        (f"{check.kind}s".replace("ys", "ies"), check.requirement, check.name) for check in all_checks()
-    ]
+    references += [(f"{check.kind}s".replace("ys", "ies"), check.requirement, check.name) for check in all_checks()]
     references += [("mutants", mutant.breaks, mutant.name) for mutant in mutants()]
     for kind, name, where in references:
         if name not in found:

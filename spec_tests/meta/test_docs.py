@@ -58,7 +58,7 @@ def run_examples(text: str, names: dict[str, Any], where: str, first_line: int =
     assert not said, "".join(said)
 
 
-# ---- Examples -------------------------------------------------------------------------------------
+# Examples
 
 
 @pytest.mark.parametrize("path", [*EXECUTED, *sorted(SPEC.glob("*.md"))], ids=name_of)
@@ -101,7 +101,7 @@ def test_examples_of_a_module(folder: Path, path: Path) -> None:
         run_examples(cleandoc(str(string.value)), dict(vars(module)), module.__name__, string.lineno)
 
 
-# ---- Links and ids --------------------------------------------------------------------------------
+# Links and ids
 
 
 @pytest.mark.parametrize("path", documents(), ids=name_of)
@@ -129,7 +129,7 @@ def test_ids_exist(path: Path) -> None:
     assert named <= known_ids(), f"{name_of(path)} names {sorted(named - known_ids())}: no such requirement"
 
 
-# ---- What the documents are about -----------------------------------------------------------------
+# What the documents are about
 
 
 def test_tour_is_in_reading_order() -> None:

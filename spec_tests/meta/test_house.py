@@ -46,9 +46,7 @@ def floor_of(module: str) -> int:
 
 def core_files() -> list[Path]:
     """Return the files of the core, the catalogue of criteria included."""
-    return sorted(
-        path for path in PACKAGE.rglob("*.py") if "lab" not in path.parts and "_shared" not in path.parts
-    )
+    return sorted(path for path in PACKAGE.rglob("*.py") if "lab" not in path.parts and "_shared" not in path.parts)
 
 
 @pytest.mark.parametrize("path", core_files(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
@@ -63,9 +61,7 @@ def test_imports_point_down(path: Path) -> None:
 
 
 def test_every_module_has_a_floor() -> None:
-    present = {
-        path.name.removesuffix(".py") for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir()
-    }
+    present = {path.name.removesuffix(".py") for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir()}
     assert present - {"__init__", "lab", "_shared", "__pycache__", "py.typed"} == set().union(*FLOORS)
 
 
@@ -78,9 +74,7 @@ def test_selection_needs_no_network() -> None:
     """A foreign backend is compared on scores without any network."""
     modules = ("arrays", "selection", "granularity", "schedules", "criteria")
     code = f"import sys; {'; '.join(f'import refprune.{name}' for name in modules)}; print(*sys.modules)"
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.split()
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"refprune.network", "refprune.ops", "refprune.backprop"} & set(loaded)
 
 
@@ -112,9 +106,7 @@ def test_the_core_can_be_read_in_an_evening(record_property: Callable[[str, obje
     core = [path for path in core_files() if "criteria" not in path.parts]
     code = sum(map(code_lines, core))
     lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in core)
-    record_property(
-        "summary", f"core: {code} lines of code in {len(core)} files ({lines} with prose and blank lines)"
-    )
+    record_property("summary", f"core: {code} lines of code in {len(core)} files ({lines} with prose and blank lines)")
     assert code <= 1500
 
 

@@ -49,7 +49,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.Complete
     return refprune("run", *SMALL, "--out", folder / "new" / "deep"), folder
 
 
-# ---- What it writes -------------------------------------------------------------------------------
+# What it writes
 
 
 def test_files(small: tuple[subprocess.CompletedProcess[str], Path]) -> None:
@@ -128,7 +128,7 @@ def test_lines(small: tuple[subprocess.CompletedProcess[str], Path]) -> None:
     assert lines[-1].endswith(f"written to {small[1] / 'new/deep/results.json'}")
 
 
-# ---- What it refuses ------------------------------------------------------------------------------
+# What it refuses
 
 USAGE: tuple[tuple[tuple[str, ...], str], ...] = (
     (("--network", "lenet-6"), "invalid choice: 'lenet-6'"),
@@ -202,7 +202,7 @@ def test_failure_at_the_end(tmp_path: Path) -> None:
     assert left_in(tmp_path) == ["folder"]
 
 
-# ---- What stops it --------------------------------------------------------------------------------
+# What stops it
 
 
 def started(*arguments: object) -> subprocess.Popen[str]:
@@ -249,7 +249,7 @@ def test_reader_that_leaves(tmp_path: Path) -> None:
     assert left_in(tmp_path) == []
 
 
-# ---- The processes --------------------------------------------------------------------------------
+# The processes
 
 
 def job(report: workers.Report, number: int) -> int:
@@ -280,7 +280,7 @@ def test_process_that_dies() -> None:
         workers.run_side_by_side(job, [(2,), (101,), (3,)], lambda line: None)  # noqa: ARG005  lines do not matter
 
 
-# ---- The whole run --------------------------------------------------------------------------------
+# The whole run
 
 
 def worst_loss(figures: Any) -> float:

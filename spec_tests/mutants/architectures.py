@@ -63,9 +63,7 @@ def _images_unchecked(name: str, example: Any, least: int) -> None:
 
 MUTANTS = (
     Mutant("LeNet-300-100 on 32 x 32", "ARC-01", "the borders count", {f"{ARCHITECTURES}.lenet_300_100": _wider}),
-    Mutant(
-        "ReLU on the logits", "ARC-01", "logits below 0 are lost", {f"{ARCHITECTURES}.lenet_300_100": _relu_last}
-    ),
+    Mutant("ReLU on the logits", "ARC-01", "logits below 0 are lost", {f"{ARCHITECTURES}.lenet_300_100": _relu_last}),
     Mutant(
         "LeNet-5 with ReLU after convolutions",
         "ARC-02",
@@ -75,7 +73,5 @@ MUTANTS = (
     Mutant("LeNet-5 of 1998", "ARC-02", "the other LeNet-5", {f"{ARCHITECTURES}.lenet_5": _original_lenet_5}),
     Mutant("half padding", "ARC-03", "rows and columns shrink", {f"{ARCHITECTURES}.cnn_8x8": _unpadded_cnn}),
     Mutant("pool before ReLU", "ARC-03", "another order", {f"{ARCHITECTURES}.cnn_8x8": _pool_before_relu}),
-    Mutant(
-        "images unchecked", "ARC-04", "no pixel is left", {f"{ARCHITECTURES}._check_images": _images_unchecked}
-    ),
+    Mutant("images unchecked", "ARC-04", "no pixel is left", {f"{ARCHITECTURES}._check_images": _images_unchecked}),
 )

@@ -104,9 +104,7 @@ MUTANTS = (
         "integers and objects let in",
         {f"{ARRAYS}.check_float_arrays": lambda what, arrays: None},
     ),
-    Mutant(
-        "entries counted in float32", "ARR-04", "M90: 16,777,217 becomes 16,777,216; JaxPruner", {COUNT: _float32}
-    ),
+    Mutant("entries counted in float32", "ARR-04", "M90: 16,777,217 becomes 16,777,216; JaxPruner", {COUNT: _float32}),
     Mutant("counted from zeros", "ARR-04", "M79: parameters that are 0; ShrinkBench", {COUNT: _nonzero}),
     Mutant(
         "dense arrays not counted",

@@ -174,15 +174,11 @@ MUTANTS = (
     Mutant("levels by 15", "DAT-02", "0..15 for 0..16", {SCALED: _by_15}),
     Mutant("levels unscaled", "DAT-02", "pixels up to 16", {SCALED: _unscaled}),
     Mutant("hash not checked", "DAT-03", "a changed label", {VERIFIED: _unverified}),
-    Mutant(
-        "hash and nothing else", "DAT-03", "an array of another shape, or a pickle", {VERIFIED: _only_verified}
-    ),
+    Mutant("hash and nothing else", "DAT-03", "an array of another shape, or a pickle", {VERIFIED: _only_verified}),
     Mutant("bytes by 256", "DAT-04", "255 becomes 0.996", {SCALED: _by_256}),
     Mutant("first 5000 validate", "DAT-04", "the other end of the training files", {MNIST: _first_validate}),
     Mutant("test part validates", "DAT-04", "choices made by the test part", {MNIST: _test_validates}),
-    Mutant(
-        "shorter of two", "DAT-04", "images and labels that do not belong together", {LABELLED: _shorter_of_two}
-    ),
+    Mutant("shorter of two", "DAT-04", "images and labels that do not belong together", {LABELLED: _shorter_of_two}),
     Mutant("last batch dropped", "DAT-05", "examples left out of every epoch", {BATCHES: _last_dropped}),
     Mutant("batches across epochs", "DAT-05", "an epoch that is no permutation", {BATCHES: _across_epochs}),
     Mutant("not shuffled", "DAT-05", "the order of the file", {BATCHES: _unshuffled}),

@@ -82,9 +82,7 @@ MUTANTS = (
     Mutant("global seed", "EVI-02", "M12, M94: unseeded", {UNIFORM: _global_seed}),
     Mutant("seed of its own", "EVI-02", "M12: draws without a generator", {UNIFORM: _own_seed}),
     Mutant("the same draws for all", "EVI-02", "every weight and every round draws alike", {UNIFORM: _fixed_seed}),
-    Mutant(
-        "everything collected", "EVI-03", "draws that nobody asked for move the generator", {COLLECT: _everything}
-    ),
+    Mutant("everything collected", "EVI-03", "draws that nobody asked for move the generator", {COLLECT: _everything}),
     Mutant("unknown needs ignored", "EVI-03", "a misspelt need is not collected", {COLLECT: _unknown_ignored}),
     Mutant("draws in float32", "EVI-04", "ties, and draws of 1", {UNIFORM: _rounded}),
 )

@@ -216,9 +216,7 @@ MUTANTS = (
         "M76: shape % tile in place of -shape % tile; JaxPruner",
         {TILES: _padded},
     ),
-    Mutant(
-        "ragged edge joined", "GRA-07", "M76: the edge belongs to the last whole tile", {TILES: _ragged_joined}
-    ),
+    Mutant("ragged edge joined", "GRA-07", "M76: the edge belongs to the last whole tile", {TILES: _ragged_joined}),
     Mutant("tiles from the end", "GRA-07", "tiles do not start at index 0", {TILES: _from_the_end}),
     Mutant("matrix of the last axis", "GRA-07", "M36: (everything else, last axis)", {TILES: _last_axis}),
     Mutant("columns for rows", "GRA-08", "M36: a unit is a column; llm-compressor's names", {UNITS: _columns}),
@@ -236,9 +234,7 @@ MUTANTS = (
         "M72: 1:4 keeps 3; TFMOT, wanda, SparseGPT, INC",
         {QUOTA: lambda keep, of, r: max(r - _quota(keep, of, r), 0)},
     ),
-    Mutant(
-        "worst of a run", "GRA-10", "M14: the lowest are kept", {RUN: lambda s, a, keep, of: _run(-s, a, keep, of)}
-    ),
+    Mutant("worst of a run", "GRA-10", "M14: the lowest are kept", {RUN: lambda s, a, keep, of: _run(-s, a, keep, of)}),
     Mutant(
         "floor of a tail",
         "GRA-11",
@@ -251,9 +247,7 @@ MUTANTS = (
         "M74: nothing of a tail stays; wanda",
         {QUOTA: lambda keep, of, r: keep if r == of else 0},
     ),
-    Mutant(
-        "tail dense", "GRA-11", "M78: nothing of a tail goes", {QUOTA: lambda keep, of, r: keep if r == of else r}
-    ),
+    Mutant("tail dense", "GRA-11", "M78: nothing of a tail goes", {QUOTA: lambda keep, of, r: keep if r == of else r}),
     Mutant(
         "tail padded with zeros",
         "GRA-11",
@@ -266,13 +260,9 @@ MUTANTS = (
     Mutant("runs along the last axis", "GRA-13", "M73: kernels' columns; JaxPruner's default", {N_OF_M: _last}),
     Mutant("tied run removed", "GRA-14", "M75: [1, 1, 1, 1] keeps nothing; INC", {RUN: _all_ties_go}),
     Mutant("last of a tied run", "GRA-14", "M11: the higher index stays; JaxPruner", {RUN: _last_tie}),
-    Mutant(
-        "removed entries fill the quota", "GRA-15", "M17: what is removed takes a place", {RUN: _removed_compete}
-    ),
+    Mutant("removed entries fill the quota", "GRA-15", "M17: what is removed takes a place", {RUN: _removed_compete}),
     Mutant("removed entries come back", "GRA-15", "M19: earlier masks ignored", {RUN: _within_ignored}),
-    Mutant(
-        "over-pruned run refused", "GRA-15", "fewer left than may stay is no error", {RUN: _over_pruned_refused}
-    ),
+    Mutant("over-pruned run refused", "GRA-15", "fewer left than may stay is no error", {RUN: _over_pruned_refused}),
     Mutant("first entry speaks", "GRA-16", "half a unit taken for a whole one", {UNIFORM: _first_entry}),
     Mutant("any entry speaks", "GRA-16", "a unit with a hole taken for a whole one", {UNIFORM: _any_entry}),
     Mutant("float32 sum of a unit", "GRA-17", "M90: 2^24 + 1 becomes 2^24", _reducer("l1", _float32_sum)),
@@ -280,7 +270,7 @@ MUTANTS = (
         "unchecked numbers",
         "GRA-18",
         "keep 0 of 4, 3 of 2, tiles of no rows",
-        {"refprune.errors.check_integer": lambda what, value, least: None},
+        {"refprune.errors.check_integer": lambda what, value, least: value},
     ),
     Mutant(
         "unchecked groups",

@@ -56,8 +56,7 @@ def _biases_drawn(shapes: Any, rng: Any, draw: Any = _he, dtype: Any = np.float3
 def _seed_of_its_own(shapes: Any, rng: Any, draw: Any = _he, dtype: Any = np.float32) -> Any:
     """Start every array from the same seed."""
     return {
-        name: _initialise({name: shape}, np.random.default_rng(0), draw, dtype)[name]
-        for name, shape in shapes.items()
+        name: _initialise({name: shape}, np.random.default_rng(0), draw, dtype)[name] for name, shape in shapes.items()
     }
 
 

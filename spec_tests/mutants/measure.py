@@ -67,9 +67,7 @@ def _ignoring(*, stride: bool = False, padding: bool = False) -> dict[str, Any]:
             if isinstance(node, Conv2d):
                 steps = (1, 1) if stride else node.stride
                 added = (0, 0, 0, 0) if padding else node.padding
-                sides = zip(
-                    shapes[node.inputs[0]][1:], params[f"{node.name}.weight"].shape[2:], steps, strict=True
-                )
+                sides = zip(shapes[node.inputs[0]][1:], params[f"{node.name}.weight"].shape[2:], steps, strict=True)
                 both = (added[0] + added[2], added[1] + added[3])
                 right[f"{node.name}.weight"] = prod(
                     (n + more - k) // s + 1 for more, (n, k, s) in zip(both, sides, strict=True)
@@ -135,9 +133,7 @@ MUTANTS = (
         "M11: which of equal logits is the prediction",
         {f"{MEASURE}.accuracy": _last_of_ties},
     ),
-    Mutant(
-        "every tie is right", "MEA-01", "a network of zeros is always right", {f"{MEASURE}.accuracy": _any_of_ties}
-    ),
+    Mutant("every tie is right", "MEA-01", "a network of zeros is always right", {f"{MEASURE}.accuracy": _any_of_ties}),
     Mutant("exp overflows", "MEA-02", "logits not shifted before exp", {f"{MEASURE}.loss": _unshifted}),
     Mutant("base 2", "MEA-02", "bits for nats", {f"{MEASURE}.loss": lambda *asked: _loss(*asked) / np.log(2)}),
     Mutant(
@@ -193,21 +189,15 @@ MUTANTS = (
     Mutant("two for each MAC", "MEA-05", "FLOPs for MACs", _counts(macs=lambda n, p, m, right: 2 * right.macs)),
     Mutant("bias in MACs", "MEA-05", "SynFlow counts the bias", _counts(macs=_macs_with_bias)),
     Mutant("masked MACs", "MEA-05", "what dense kernels skip in no time", _counts(macs=_masked_macs)),
-    Mutant(
-        "masks ignored in MACs", "MEA-06", "M81: nonzero MACs as if dense", _counts(macs_nonzero=_unmasked_macs)
-    ),
-    Mutant(
-        "MACs by overall density", "MEA-06", "one density for every layer", _counts(macs_nonzero=_macs_of_fraction)
-    ),
+    Mutant("masks ignored in MACs", "MEA-06", "M81: nonzero MACs as if dense", _counts(macs_nonzero=_unmasked_macs)),
+    Mutant("MACs by overall density", "MEA-06", "one density for every layer", _counts(macs_nonzero=_macs_of_fraction)),
     Mutant(
         "bits rounded down",
         "MEA-07",
         "no ceil for the bitmask",
         {BITMASK: lambda array, kept: array.size // 8 + kept * array.itemsize},
     ),
-    Mutant(
-        "bits rounded once", "MEA-07", "one bitmask for the whole network", _counts(bytes_bitmask=_rounded_once)
-    ),
+    Mutant("bits rounded once", "MEA-07", "one bitmask for the whole network", _counts(bytes_bitmask=_rounded_once)),
     Mutant(
         "four bytes a value",
         "MEA-07",
@@ -227,9 +217,7 @@ MUTANTS = (
         "values without where they belong",
         {CSR: lambda array, kept: _csr(array, kept) - 4 * kept},
     ),
-    Mutant(
-        "labels unchecked", "MEA-09", "labels (N, 1) compared with every prediction", {LOGITS: _labels_unchecked}
-    ),
+    Mutant("labels unchecked", "MEA-09", "labels (N, 1) compared with every prediction", {LOGITS: _labels_unchecked}),
     Mutant("counted in float32", "MEA-10", "M90: 16,777,217 becomes 16,777,216", {POSITIONS: _as_float32}),
     Mutant("counted in int64", "MEA-10", "M90: products wrap around", {POSITIONS: _as_int64}),
     Mutant("kept read off zeros", "MEA-11", "M79: param != 0", {KEPT: _nonzero}),

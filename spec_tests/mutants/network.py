@@ -110,9 +110,7 @@ def _nameless_errors(network: Any, params: Any) -> Any:
 def _cycles_allowed(node: Any, before: Any) -> Any:
     """Look inputs up later."""
     known = tuple(name for name in before if name != node.name)
-    return (
-        _checked(node, (*known, *node.inputs)) if known and not isinstance(node, Input) else _checked(node, before)
-    )
+    return _checked(node, (*known, *node.inputs)) if known and not isinstance(node, Input) else _checked(node, before)
 
 
 def _names_twice(node: Any, before: Any) -> Any:
@@ -133,13 +131,9 @@ def _merged(node: Any, before: Any) -> Any:
 
 MUTANTS = (
     Mutant("the input by default", "NET-01", "not the node before", {f"{NETWORK}._with_inputs": _first_node_read}),
-    Mutant(
-        "always a chain", "NET-01", "named inputs ignored", {f"{NETWORK}._with_inputs": _always_the_one_before}
-    ),
+    Mutant("always a chain", "NET-01", "named inputs ignored", {f"{NETWORK}._with_inputs": _always_the_one_before}),
     Mutant("padding not written", "NET-02", "M83: a field is dropped", {f"{NETWORK}.to_json": _without_padding}),
-    Mutant(
-        "inputs not written", "NET-02", "M83: a graph becomes a chain", {f"{NETWORK}.to_json": _without_inputs}
-    ),
+    Mutant("inputs not written", "NET-02", "M83: a graph becomes a chain", {f"{NETWORK}.to_json": _without_inputs}),
     Mutant("lists for tuples", "NET-02", "records that are not equal", {f"{NETWORK}._tuples": _lists_stay}),
     Mutant("stride read backwards", "NET-02", "(columns, rows)", {f"{NETWORK}._node_from_json": _stride_swapped}),
     Mutant("size by stride alone", "NET-03", "ceil(n / s)", {f"{NETWORK}._window_shape": _same_padding}),
@@ -149,9 +143,7 @@ MUTANTS = (
     Mutant("flatten in dense", "NET-04", "an image is taken", {f"{NETWORK}._dense_shape": _dense_flattens}),
     Mutant("spare parameters", "NET-04", "nobody owns them", {f"{NETWORK}.infer_shapes": _spare_parameters}),
     Mutant("nameless errors", "NET-04", "no node is named", {f"{NETWORK}.infer_shapes": _nameless_errors}),
-    Mutant(
-        "inputs that come later", "NET-05", "no topological order", {f"{NETWORK}._checked_node": _cycles_allowed}
-    ),
+    Mutant("inputs that come later", "NET-05", "no topological order", {f"{NETWORK}._checked_node": _cycles_allowed}),
     Mutant("names twice", "NET-05", "the later one wins", {f"{NETWORK}._checked_node": _names_twice}),
     Mutant("one number for two", "NET-05", "stride 2", {f"{NETWORK}._check_fields": _broadcast_stride}),
     Mutant("two inputs, one read", "NET-05", "a merge is lost", {f"{NETWORK}._checked_node": _merged}),

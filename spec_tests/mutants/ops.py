@@ -66,9 +66,7 @@ def _max_back(mark: Any, *, adds: bool = True) -> Any:
 
     def backward(dy: Any, cache: Any) -> Any:
         dx = np.zeros_like(cache.x)
-        views = [
-            _offset(cache.x, u, v, dy.shape[1:3], cache.stride) == cache.y for u, v in np.ndindex(*cache.size)
-        ]
+        views = [_offset(cache.x, u, v, dy.shape[1:3], cache.stride) == cache.y for u, v in np.ndindex(*cache.size)]
         for (u, v), share in zip(np.ndindex(*cache.size), mark(np.array(views), cache.size), strict=True):
             here = _offset(dx, u, v, dy.shape[1:3], cache.stride)
             here[...] = here + dy * share if adds else np.where(share, dy, here)
@@ -199,9 +197,7 @@ def _padding_order(order: Any) -> dict[str, Any]:
 
 MUTANTS = (
     Mutant("dense without bias", "OPS-01", "the bias is left out", {f"{OPS}.dense": _dense_without_bias}),
-    Mutant(
-        "dense bias gradient", "OPS-01", "summed over the wrong axis", {f"{OPS}.dense_backward": _dense_db_of_one}
-    ),
+    Mutant("dense bias gradient", "OPS-01", "summed over the wrong axis", {f"{OPS}.dense_backward": _dense_db_of_one}),
     Mutant(
         "dense not transposed",
         "OPS-01",
@@ -217,18 +213,14 @@ MUTANTS = (
         "= for += where windows overlap",
         {f"{OPS}._scatter_patches": _scatter_assigns},
     ),
-    Mutant(
-        "pool stride is its size", "OPS-03", "the stride is ignored", {f"{OPS}.max_pool2d": _max_stride_is_size}
-    ),
+    Mutant("pool stride is its size", "OPS-03", "the stride is ignored", {f"{OPS}.max_pool2d": _max_stride_is_size}),
     Mutant(
         "pool gradients overwritten",
         "OPS-03",
         "= for += where windows overlap",
         {f"{OPS}.max_pool2d_backward": _max_back(_first, adds=False)},
     ),
-    Mutant(
-        "max-pool pads with 0", "OPS-04", "0 beats negative entries", {f"{OPS}.max_pool2d": _max_pads_with_zero}
-    ),
+    Mutant("max-pool pads with 0", "OPS-04", "0 beats negative entries", {f"{OPS}.max_pool2d": _max_pads_with_zero}),
     Mutant(
         "gradient to all maxima",
         "OPS-05",

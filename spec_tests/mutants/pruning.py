@@ -27,14 +27,12 @@ _prune, _snapshot, _rewound, _gradual, _levels = (
 )
 
 
-# ---- One step and rounds --------------------------------------------------------------------------
+# One step and rounds
 
 
 def _by_method(change: Callable[[Any], Any]) -> dict[str, Any]:
     """Prune by another method than the one asked for."""
-    return {
-        PRUNE: lambda method, evidence, sparsity, within=None: _prune(change(method), evidence, sparsity, within)
-    }
+    return {PRUNE: lambda method, evidence, sparsity, within=None: _prune(change(method), evidence, sparsity, within)}
 
 
 def _weights_only(method: Any, evidence: Any, sparsity: Any, within: Any = None) -> Any:
@@ -65,7 +63,7 @@ def _rounds(
     return iterate
 
 
-# ---- Retraining -----------------------------------------------------------------------------------
+# Retraining
 
 
 def _unmasked_run(run: Any, first: int = 0) -> Any:
@@ -164,7 +162,7 @@ def _carried() -> dict[str, Any]:
     return {RUN: training_run}
 
 
-# ---- Pruning while training -----------------------------------------------------------------------
+# Pruning while training
 
 
 def _loop(due: Callable[[int, set[int]], bool], *, mask: bool = True, hold: bool = True) -> dict[str, Any]:
@@ -242,9 +240,7 @@ MUTANTS = (
         "M69: BERT-Tickets",
         {SNAPSHOT: lambda params, step: Snapshot(dict(params), step)},
     ),
-    Mutant(
-        "rewound aliases the snapshot", "PRU-04", "M69: the first retraining writes into it", {REWOUND: _in_place}
-    ),
+    Mutant("rewound aliases the snapshot", "PRU-04", "M69: the first retraining writes into it", {REWOUND: _in_place}),
     Mutant("nothing rewound", "PRU-05", "M70: Lightning", {REWOUND: _not_at_all}),
     Mutant("masks rewound too", "PRU-05", "M70: the rewound network is dense", {REWOUND: _without_masks}),
     Mutant("biases not rewound", "PRU-05", "M71: only the weights", {REWOUND: _weights_without_biases}),
@@ -278,9 +274,7 @@ MUTANTS = (
         _loop(lambda step, fires: step >= min(fires)),
     ),
     Mutant("rewound to step 0", "PRU-08", "M71: batches and rates from the start", {WEIGHTS: _from_zero}),
-    Mutant(
-        "one step after the snapshot", "PRU-08", "M61: the snapshot's batch is skipped", {WEIGHTS: _one_step_on}
-    ),
+    Mutant("one step after the snapshot", "PRU-08", "M61: the snapshot's batch is skipped", {WEIGHTS: _one_step_on}),
     Mutant(
         "run from the first batch",
         "PRU-09",

@@ -6,9 +6,7 @@ from typing import Any
 from spec_tests.mutants.mutant import Mutant, original
 
 SCHEDULES = "refprune.schedules"
-AT, FIRING, ROUNDS, RECORD = (
-    f"{SCHEDULES}.{name}" for name in ("sparsity_at", "firing_steps", "rounds", "Schedule")
-)
+AT, FIRING, ROUNDS, RECORD = (f"{SCHEDULES}.{name}" for name in ("sparsity_at", "firing_steps", "rounds", "Schedule"))
 _at, _firing, _record = original(AT), original(FIRING), original(RECORD)
 
 
@@ -163,7 +161,5 @@ MUTANTS = (
     Mutant("rounds compound", "SCH-08", "M16: targets taken from what is left", {ROUNDS: _compounded}),
     Mutant("int handed on", "SCH-09", "M21: 1 becomes one entry", {AT: _as_given}),
     Mutant("one-shot never fires", "SCH-10", "M63: begin = end; TFMOT", {FIRING: _never_at_once}),
-    Mutant(
-        "one-shot fires at begin + 1", "SCH-10", "M61", {FIRING: lambda s, n: tuple(t + 1 for t in _firing(s, n))}
-    ),
+    Mutant("one-shot fires at begin + 1", "SCH-10", "M61", {FIRING: lambda s, n: tuple(t + 1 for t in _firing(s, n))}),
 )

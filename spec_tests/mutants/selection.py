@@ -112,9 +112,9 @@ def _memory_order(pool: Any, names: Any, scores: Any, alive: Any, sparsity: Any,
     return kept.reshape(scores[names[0]].shape, order=order).ravel(), short
 
 
-def _reverse_names(names: Any) -> Any:
-    """Hand the slices out in another order than they came in."""
-    return {"global": tuple(sorted(names))}
+def _sorted_names(pools: Any, names: Any) -> Any:
+    """Take the tensors of a pool in the order of their names."""
+    return {pool: tuple(sorted(members)) for pool, members in pools.items()}
 
 
 def _off_by_one(flat: Any, names: Any, scores: Any) -> Any:
@@ -171,9 +171,7 @@ def _coin(scores: Any, sparsity: Any, *rest: Any) -> Any:
 
 
 MUTANTS = (
-    Mutant(
-        "half up", "SEL-01", "M07: int(x + 0.5), a typical NumPy rewrite", _rule(lambda s, n: floor(s * n + 0.5))
-    ),
+    Mutant("half up", "SEL-01", "M07: int(x + 0.5), a typical NumPy rewrite", _rule(lambda s, n: floor(s * n + 0.5))),
     Mutant("truncated count", "SEL-01", "M05: int(0.29 * 100) is 28; NNI, INC", _rule(lambda s, n: floor(s * n))),
     Mutant("ceiling count", "SEL-01", "M08: ceil for round", _rule(lambda s, n: ceil(s * n))),
     Mutant("truncated density", "SEL-01", "M06: Torch-Pruning", _rule(lambda s, n: n - int(n * (1 - s)))),
@@ -228,9 +226,7 @@ MUTANTS = (
         {f"{SELECTION}.check_nested": lambda *a: None},
     ),
     Mutant("budget spent on the dead", "SEL-05", "M17: torch prune()", {KEEP: _budget_on_removed}),
-    Mutant(
-        "removed read off zeros", "SEL-06", "M58: mask from w == 0", {f"{SELECTION}._alive": _alive_if_nonzero}
-    ),
+    Mutant("removed read off zeros", "SEL-06", "M58: mask from w == 0", {f"{SELECTION}._alive": _alive_if_nonzero}),
     Mutant(
         "stale scores refused",
         "SEL-06",
@@ -238,9 +234,7 @@ MUTANTS = (
         {f"{SELECTION}._alive": _nan_of_removed_refused},
     ),
     Mutant("NaN accepted", "SEL-07", "M20: torch, TFMOT, ShrinkBench", {f"{SELECTION}._alive": _nan_allowed}),
-    Mutant(
-        "infinity refused", "SEL-07", "infinite scores are ordinary", {f"{SELECTION}._alive": _clipped_infinities}
-    ),
+    Mutant("infinity refused", "SEL-07", "infinite scores are ordinary", {f"{SELECTION}._alive": _clipped_infinities}),
     Mutant(
         "one pool for local",
         "SEL-08",
@@ -248,19 +242,18 @@ MUTANTS = (
         {f"{SELECTION}.local": original(f"{SELECTION}.global_")},
     ),
     Mutant(
-        "pools sorted by name", "SEL-09", "M25, M93: dictionary order", {f"{SELECTION}.global_": _reverse_names}
+        "pools sorted by name",
+        "SEL-09",
+        "M25, M93: dictionary order",
+        {f"{SELECTION}.checked_pools": _sorted_names},
     ),
     Mutant("offsets off by one", "SEL-09", "M25: slices on the wrong layer", {f"{SELECTION}._split": _off_by_one}),
     Mutant("no reserve", "SEL-10", "M26, M48: a layer emptied", {f"{SELECTION}.reserve": _reserve_nothing}),
-    Mutant(
-        "first reserved", "SEL-10", "the first alive units, not the best", {f"{SELECTION}.reserve": _reserve_first}
-    ),
+    Mutant("first reserved", "SEL-10", "the first alive units, not the best", {f"{SELECTION}.reserve": _reserve_first}),
     Mutant("never short", "SEL-11", "M47: what was not removed is not reported", {POOL: _never_short}),
     Mutant("empty pool accepted", "SEL-12", "a name that matches nothing", {POOL: _empty_is_fine}),
     Mutant("works in place", "SEL-13", "the caller's scores are sorted", {f"{SELECTION}._alive": _scratch}),
-    Mutant(
-        "within handed back", "SEL-13", "masks alias earlier masks; INC", {f"{SELECTION}.select": _handed_back}
-    ),
+    Mutant("within handed back", "SEL-13", "masks alias earlier masks; INC", {f"{SELECTION}.select": _handed_back}),
     Mutant("memory order", "SEL-14", "M24: channels_last flattened as it lies", {POOL: _memory_order}),
     Mutant("coin for each entry", "SEL-16", "ShrinkBench's random", {f"{SELECTION}.select": _coin}),
     Mutant(

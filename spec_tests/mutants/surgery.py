@@ -248,12 +248,8 @@ MUTANTS = (
     Mutant("out of range ignored", "SUR-07", "U45: indices clipped", {WITHOUT: _clipped}),
     Mutant("True is 1", "SUR-07", "M21: a bool accepted", {WITHOUT: _bool_is_index}),
     Mutant("strangers ignored", "SUR-07", "a name that matches nothing", {WITHOUT: _strangers_ignored}),
-    Mutant(
-        "deleted one by one", "SUR-09", "M49: indices shift while they are used", {WITHOUT: _one_after_another}
-    ),
-    Mutant(
-        "empty list looks for zeros", "SUR-10", "U45: an empty list is no no-op", {COMPACT: _empty_means_zeros}
-    ),
+    Mutant("deleted one by one", "SUR-09", "M49: indices shift while they are used", {WITHOUT: _one_after_another}),
+    Mutant("empty list looks for zeros", "SUR-10", "U45: an empty list is no no-op", {COMPACT: _empty_means_zeros}),
     Mutant("classifier pruned", "SUR-11", "M33: Torch-Pruning", {"refprune.coupling.find_groups": _output_too}),
     Mutant("masks dense again", "SUR-12", "M83: masks dropped on the way", {COMPACT: _masks_dense_again}),
     Mutant("masks must be complete", "SUR-12", "a missing mask is dense", {COMPACT: _slots_as_they_were}),

@@ -21,7 +21,7 @@ _adam, _update, _mask, _start, _steps = (original(path) for path in (ADAM, UPDAT
 MASKED = "refprune.arrays.masked"
 
 
-# ---- Formulas -------------------------------------------------------------------------------------
+# Formulas
 
 
 def _sgd(rule: Callable[..., tuple[Any, Any]]) -> dict[str, Any]:
@@ -108,9 +108,7 @@ def _half_corrected(first: Any, second: Any, eps: float, power1: float, power2: 
 def _decoupled(change: Callable[..., Any]) -> Callable[..., Optimiser]:
     """Return AdamW with this rule: (w, Adam's formula from w, rate, decay) -> (new w, slots)."""
 
-    def adamw(
-        beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8, weight_decay: float = 0.01
-    ) -> Optimiser:
+    def adamw(beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8, weight_decay: float = 0.01) -> Optimiser:
         plain = _adam(beta1, beta2, eps)
 
         def formula(w: Any, g: Any, slots: Any, rate: float, update: int) -> Any:
@@ -131,7 +129,7 @@ def _decay_last(w: Any, move: Any, rate: float, decay: float) -> Any:
     return moved * (1 - rate * decay), slots
 
 
-# ---- The loop -------------------------------------------------------------------------------------
+# The loop
 
 
 def _unchanged(params: Any, masks: Any) -> Any:
@@ -228,7 +226,7 @@ def _start_uncopied(params: Any, optimiser: Any, masks: Any = None) -> Any:
     return replace(_start(params, optimiser, masks), params=dict(params))
 
 
-# ---- Order, types, refusals -----------------------------------------------------------------------
+# Order, types, refusals
 
 
 def _reordered(change: Callable[..., Any]) -> dict[str, Any]:
@@ -344,12 +342,8 @@ MUTANTS = (
     ),
     Mutant("earlier states changed", "TRN-12", "M69: works on the last state's arrays", _IN_PLACE),
     Mutant("numbers not checked", "TRN-13", "NaN rates", {NUMBER: lambda what, value, *_, **named: value}),
-    Mutant(
-        "masks not checked", "TRN-13", "unknown names ignored", {"refprune.arrays.check_masks": lambda *a: None}
-    ),
-    Mutant(
-        "batches not checked", "TRN-13", "-1 is the last example", {f"{TRAINING}.check_batches": lambda *a: None}
-    ),
+    Mutant("masks not checked", "TRN-13", "unknown names ignored", {"refprune.arrays.check_masks": lambda *a: None}),
+    Mutant("batches not checked", "TRN-13", "-1 is the last example", {f"{TRAINING}.check_batches": lambda *a: None}),
     Mutant("gradients not checked", "TRN-13", "float64 in", {f"{TRAINING}._check_update": lambda *a: None}),
     Mutant(
         "first forward dense",

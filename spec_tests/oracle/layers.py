@@ -42,7 +42,7 @@ def array_of(values: Table, dtype: Any = np.float64) -> Array:
     return array
 
 
-# ---- Windows --------------------------------------------------------------------------------------
+# Windows
 
 
 def windows(shape: Index, size: Index, stride: Index, padding: Sequence[int]) -> dict[Pair, Window]:
@@ -71,7 +71,7 @@ def _starts(length: int, size: int, stride: int, before: int, after: int) -> lis
     raise AssertionError("count() does not end")
 
 
-# ---- Layers with weights --------------------------------------------------------------------------
+# Layers with weights
 
 
 def dense_terms(w_shape: Index) -> Iterator[Term]:
@@ -107,7 +107,7 @@ def linear_backward(terms: Sequence[Term], x: Table, w: Table, dy: Table) -> tup
     return dx, dw, db
 
 
-# ---- Layers without weights -----------------------------------------------------------------------
+# Layers without weights
 
 
 def max_pool2d(x: Table, size: Index, stride: Index, padding: Sequence[int]) -> Table:
@@ -125,9 +125,7 @@ def max_pool2d_backward(dy: Table, x: Table, size: Index, stride: Index, padding
 
 def avg_pool2d(x: Table, size: Index, stride: Index, padding: Sequence[int]) -> Table:
     """Return the mean of the entries of each window that are not padding."""
-    return {
-        key: sum(x[entry] for entry in window) / len(window) for key, window in _pools(x, size, stride, padding)
-    }
+    return {key: sum(x[entry] for entry in window) / len(window) for key, window in _pools(x, size, stride, padding)}
 
 
 def avg_pool2d_backward(dy: Table, x: Table, size: Index, stride: Index, padding: Sequence[int]) -> Table:
@@ -179,7 +177,7 @@ def cross_entropy(logits: Table, label: int) -> float:
     return log(fsum(exp(z - largest) for z in logits.values())) + (largest - logits[label,])
 
 
-# ---- Networks -------------------------------------------------------------------------------------
+# Networks
 
 
 def run(network: Network, params: Params, example: Array) -> dict[str, Table]:
@@ -228,9 +226,7 @@ def gradients(
     size = abs if magnitudes else float
     total = 0.0
     grads = {name: dict.fromkeys(table(array), 0.0) for name, array in params.items()}
-    weights = {
-        name: {index: size(value) for index, value in table(array).items()} for name, array in params.items()
-    }
+    weights = {name: {index: size(value) for index, value in table(array).items()} for name, array in params.items()}
     for example, label in zip(x, labels.tolist(), strict=True):
         values = run(network, params, example)
         last = values[network[-1].name]

@@ -57,7 +57,7 @@ def check_masks_form(masks: Any, case: SelectCase) -> dict[str, Any]:
     return checked
 
 
-# ---- Selection ------------------------------------------------------------------------------------
+# Selection
 
 
 def check_selection(masks: Any, case: SelectCase, declaration: Declaration) -> None:
@@ -84,9 +84,7 @@ def pool_entries(case: SelectCase, names: Sequence[str]) -> list[tuple[float, bo
     min_kept = case.granularity.min_kept if isinstance(case.granularity, Units) else 0
     entries = []
     for name in names:
-        own = [
-            (float(case.scores[name][index]), _alive(case, name, index)) for _, index in positions(case, [name])
-        ]
+        own = [(float(case.scores[name][index]), _alive(case, name, index)) for _, index in positions(case, [name])]
         # Best alive first, the earlier of two equals first: sorted() is stable by definition of Python.
         best = sorted((i for i, (_, alive) in enumerate(own) if alive), key=lambda i: -own[i][0])[:min_kept]
         entries += [(score, alive, i in best) for i, (score, alive) in enumerate(own)]
@@ -104,9 +102,7 @@ def _check_pool(
     assert case.sparsity is not None
     target = removal_count(declaration.count, case.sparsity, len(entries))
     ranked = [
-        (score, keep)
-        for keep, (score, alive, reserved) in zip(keeps, entries, strict=True)
-        if alive and not reserved
+        (score, keep) for keep, (score, alive, reserved) in zip(keeps, entries, strict=True) if alive and not reserved
     ]
     for keep, (_, alive, reserved) in zip(keeps, entries, strict=True):
         if keep and not alive:
@@ -138,7 +134,7 @@ def _check_ranked(ranked: list[tuple[float, bool]], quota: int, ties: str, said:
             fail(f"equal scores kept as {flags}", f"the {ties} of equal scores kept", said)
 
 
-# ---- Blocks and n of m ----------------------------------------------------------------------------
+# Blocks and n of m
 
 
 def tiles(

@@ -70,9 +70,7 @@ def _adam(
     return start - step, Memory(m, v, m_size, v_size), bound
 
 
-def check_training(
-    case: TrainCase, steps: Sequence[TrainStep], gradients: Gradients, *, exact: bool = False
-) -> None:
+def check_training(case: TrainCase, steps: Sequence[TrainStep], gradients: Gradients, *, exact: bool = False) -> None:
     """Require that every coordinate of every step is where the formula moves it from where it was.
 
     From pruning on, removed coordinates are 0 and the others go on with the memory and the count they had: each is
@@ -89,9 +87,7 @@ def check_training(
         grads = gradients(number, now, masks)
         masks = case.masks if number >= case.prune_at else {}
         for name, before in now.items():
-            memories[name] = _check_array(
-                case, step, number, name, before, grads[name], memories[name], masks, exact
-            )
+            memories[name] = _check_array(case, step, number, name, before, grads[name], memories[name], masks, exact)
         now = {name: np.array(step.read[name]) for name in now}
 
 

@@ -67,7 +67,7 @@ def fits(architecture: Architecture, image: tuple[int, ...], classes: int) -> in
     return weights
 
 
-# ---- ARC-01 LeNet-300-100 -------------------------------------------------------------------------
+# ARC-01 LeNet-300-100
 
 
 @requirement("ARC-01", "example")
@@ -103,7 +103,7 @@ def test_lenet_300_100(image: tuple[int, ...], classes: int) -> None:
     )
 
 
-# ---- ARC-02 LeNet-5 -------------------------------------------------------------------------------
+# ARC-02 LeNet-5
 
 
 @requirement("ARC-02", "example")
@@ -146,7 +146,7 @@ def test_lenet_5(image: tuple[int, int, int], classes: int) -> None:
     expect_equal(fits(lenet, image, classes), weights, f"the weights of lenet_5({image}, {classes})")
 
 
-# ---- ARC-03 The small CNN -------------------------------------------------------------------------
+# ARC-03 The small CNN
 
 
 @requirement("ARC-03", "example")
@@ -161,9 +161,7 @@ def test_cnn_example() -> None:
         ],
         "the nodes",
     )
-    expect_equal(
-        {node.padding for node in cnn.network if isinstance(node, Conv2d)}, {(1, 1, 1, 1)}, "the paddings"
-    )
+    expect_equal({node.padding for node in cnn.network if isinstance(node, Conv2d)}, {(1, 1, 1, 1)}, "the paddings")
     expect_equal(
         {name: shape for name, shape in cnn.shapes.items() if name.endswith("weight")},
         {
@@ -190,7 +188,7 @@ def test_cnn(image: tuple[int, int, int], classes: int) -> None:
     expect_equal(shapes["pool"], (32, image[1] // 2, image[2] // 2), "the pool")
 
 
-# ---- ARC-04 What is no example --------------------------------------------------------------------
+# ARC-04 What is no example
 
 WRONG: tuple[tuple[str, Any, Any], ...] = (
     ("lenet-300-100", (1, 28, 28), 0),

@@ -56,7 +56,7 @@ def refused_as_invalid(action: Any, said: str, *words: str) -> None:
         fail(f"{type(error).__name__}: {error}", f"InvalidInput naming {words}, what it got and expected", said)
 
 
-# ---- ARR-01 Removed is zero, kept is untouched ----------------------------------------------------
+# ARR-01 Removed is zero, kept is untouched
 
 
 @requirement("ARR-01", "example", "APPLY")
@@ -88,7 +88,7 @@ def test_apply_twice(backend: Backend, params: dict[str, Array], data: st.DataOb
     expect_equal(backend.apply(once, second), backend.apply(params, both), f"{said}, then {second}")
 
 
-# ---- ARR-02 Masks that do not fit -----------------------------------------------------------------
+# ARR-02 Masks that do not fit
 
 
 @requirement("ARR-02", "example", "APPLY")
@@ -138,12 +138,10 @@ def test_masks_are_bool(params: dict[str, Array], dtype: Any, value: int) -> Non
     shape = params[name].shape
     for wrong in (np.full(shape, value, dtype), [True] * shape[0], None):
         masks: Any = {name: wrong}
-        refused_as_invalid(
-            lambda masks=masks: apply_masks(params, masks), f"apply_masks with {masks}", name, "bool"
-        )
+        refused_as_invalid(lambda masks=masks: apply_masks(params, masks), f"apply_masks with {masks}", name, "bool")
 
 
-# ---- ARR-03 Floating point ------------------------------------------------------------------------
+# ARR-03 Floating point
 
 
 @requirement("ARR-03", "example")
@@ -173,7 +171,7 @@ def test_floats(params: dict[str, Array], dtype: Any, data: st.DataObject) -> No
     refused_as_invalid(lambda: check_float_arrays("scores", wrong), f"check_float_arrays {said}", "scores", name)
 
 
-# ---- ARR-04 Counting ------------------------------------------------------------------------------
+# ARR-04 Counting
 
 
 @requirement("ARR-04", "example")
@@ -232,7 +230,7 @@ def test_account(backend: Backend, drawn: Drawn, data: st.DataObject) -> None:
     expect_equal({name: got[name] for name in should}, should, said)
 
 
-# ---- ARR-05 What is ranked by default -------------------------------------------------------------
+# ARR-05 What is ranked by default
 
 
 @requirement("ARR-05", "example", "SCORE")
@@ -258,7 +256,7 @@ def test_ranked(backend: Backend, case: ScoreCase) -> None:
     expect_equal(list(backend.score(case)), should, f"the names of {call('score', case)}")
 
 
-# ---- ARR-06 and ARR-07 What stands at a removed entry ---------------------------------------------
+# ARR-06 and ARR-07 What stands at a removed entry
 
 
 @requirement("ARR-06", "example", "APPLY")
@@ -300,7 +298,7 @@ def test_sign(backend: Backend, params: dict[str, Array], data: st.DataObject) -
         expect_equal(signs, np.zeros(signs.shape, bool), f"sign bits of {call('apply', params, masks)}")
 
 
-# ---- ARR-08 and ARR-09 What applying masks leaves alone -------------------------------------------
+# ARR-08 and ARR-09 What applying masks leaves alone
 
 
 @requirement("ARR-08", "example", "APPLY")

@@ -48,7 +48,7 @@ def run_back(backend: Backend, drawn: Drawn) -> tuple[float, Any, str]:
     return loss, grads, call("loss_and_grads", drawn.network, drawn.params, {}, drawn.x, drawn.labels)
 
 
-# ---- BAC-01 Batch first ---------------------------------------------------------------------------
+# BAC-01 Batch first
 
 
 @requirement("BAC-01", "example", "APPLY")
@@ -96,7 +96,7 @@ def test_forward_each_alone(backend: Backend, drawn: Drawn, seed: int) -> None:
         expect_equal(got, together[rows], call("forward", drawn.network, drawn.params, {}, x))
 
 
-# ---- BAC-02 The loss is the batch mean ------------------------------------------------------------
+# BAC-02 The loss is the batch mean
 
 
 @requirement("BAC-02", "example", "TRAIN")
@@ -134,7 +134,7 @@ def test_mean(backend: Backend, drawn: Drawn) -> None:
         expect_close(grad, sum(one[1][name] for one in ones) / len(ones), bound, f"{name!r} of {said}")
 
 
-# ---- BAC-03 Gradients -----------------------------------------------------------------------------
+# BAC-03 Gradients
 
 
 @requirement("BAC-03", "example", "TRAIN")
@@ -195,7 +195,7 @@ def test_trace(drawn: Drawn, seed: int) -> None:
             fail(got, should, f"dvalues[{node.name!r}] at {position} of {drawn}")
 
 
-# ---- BAC-04 Keys, shapes, dtypes ------------------------------------------------------------------
+# BAC-04 Keys, shapes, dtypes
 
 
 @requirement("BAC-04", "example", "TRAIN")
@@ -259,7 +259,7 @@ def test_keys(backend: Backend, drawn: Drawn, random: Any) -> None:
     expect_equal((logits.shape, logits.dtype), ((len(drawn.x), classes), drawn.x.dtype), f"the logits of {said}")
 
 
-# ---- BAC-05 Two readers ---------------------------------------------------------------------------
+# BAC-05 Two readers
 
 
 def two_heads(weights: Any, biases: Any) -> tuple[Any, dict[str, Array]]:
@@ -305,7 +305,7 @@ def test_two_readers(seed: int, trunk: int, left: int, right: int) -> None:
         expect_equal(grad, alone[0][name] + alone[1][name], f"{name!r} of a trunk with two readers, {heads}")
 
 
-# ---- BAC-06 What does not fit ---------------------------------------------------------------------
+# BAC-06 What does not fit
 
 
 def broken_runs(drawn: Drawn) -> dict[str, Drawn]:
@@ -399,7 +399,7 @@ def test_labels(backend: Backend, drawn: Drawn, data: st.DataObject) -> None:
     )
 
 
-# ---- BAC-07 Given arrays stay as they are ---------------------------------------------------------
+# BAC-07 Given arrays stay as they are
 
 
 @requirement("BAC-07", "example", "APPLY")

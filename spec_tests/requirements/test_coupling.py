@@ -37,7 +37,7 @@ MLP = build(Input("x", (2,)), Dense("fc1"), Relu("relu"), Dense("out"))
 CNN = build(Input("x", (1, 3, 4)), Conv2d("conv"), Relu("relu"), Flatten("flatten"), Dense("out"))
 
 
-# ---- CPL-01 Groups --------------------------------------------------------------------------------
+# CPL-01 Groups
 
 
 @requirement("CPL-01", "example", "REMOVE")
@@ -88,7 +88,7 @@ def test_groups(backend: Backend, data: st.DataObject, drawn: Drawn) -> None:
         expect_equal(got, define.compacted(drawn.network, drawn.params, {layer: [unit]}), said)
 
 
-# ---- CPL-02 Behind a flatten ----------------------------------------------------------------------
+# CPL-02 Behind a flatten
 
 
 @requirement("CPL-02", "example", "REMOVE")
@@ -110,9 +110,7 @@ def test_flatten_example(backend: Backend) -> None:
 
 @requirement("CPL-02", "example", "REMOVE")
 def test_second_flatten_example(backend: Backend) -> None:
-    twice = build(
-        Input("x", (1, 3, 4)), Conv2d("conv"), Flatten("f"), Relu("relu"), Flatten("again"), Dense("out")
-    )
+    twice = build(Input("x", (1, 3, 4)), Conv2d("conv"), Flatten("f"), Relu("relu"), Flatten("again"), Dense("out"))
     got, said = left(backend, twice, numbered(conv=(2, 1, 2, 2), out=(1, 12)), conv=[0])
     expect_equal(got["out.weight"], np.array([[6, 7, 8, 9, 10, 11]], np.float64), said)
 
@@ -132,7 +130,7 @@ def test_flatten(backend: Backend, data: st.DataObject, drawn: Drawn) -> None:
     expect_equal(got[f"{reader}.weight"], np.array([should] * rows, drawn.x.dtype), said)
 
 
-# ---- CPL-03 The ends ------------------------------------------------------------------------------
+# CPL-03 The ends
 
 
 def refused(backend: Backend, network: Network, params: Params, layer: str) -> None:
@@ -166,7 +164,7 @@ def test_ends(backend: Backend, data: st.DataObject, drawn: Drawn) -> None:
     refused(backend, drawn.network, drawn.params, data.draw(st.sampled_from(others)))
 
 
-# ---- CPL-04 Only chains ---------------------------------------------------------------------------
+# CPL-04 Only chains
 
 
 def refused_naming(network: Network, params: Params, node: str) -> None:

@@ -44,9 +44,7 @@ def scores_are(backend: Backend, case: ScoreCase, should: list[Any]) -> None:
     expect_equal(backend.score(case), {"a.weight": np.array(should, np.float64)}, call("score", case))
 
 
-def of(
-    criterion: str, weights: Array, granularity: Any = None, reducer: str = "l1", **evidence: Array
-) -> ScoreCase:
+def of(criterion: str, weights: Array, granularity: Any = None, reducer: str = "l1", **evidence: Array) -> ScoreCase:
     """Return a case of one weight `a.weight` with this evidence about it."""
     known: dict[str, Any] = {name: {"a.weight": array} for name, array in evidence.items() if name != "mask"}
     within = {"a.weight": evidence["mask"]} if "mask" in evidence else None
@@ -72,7 +70,7 @@ def expect_defined(backend: Backend, case: ScoreCase) -> None:
         expect_close(got[name], values, 2 * eps * float(values.max()), f"{said}[{name!r}]")
 
 
-# ---- CRI-01 Finite weights ------------------------------------------------------------------------
+# CRI-01 Finite weights
 
 
 @requirement("CRI-01", "example", "SCORE")
@@ -99,7 +97,7 @@ def test_finite(backend: Backend, case: ScoreCase, wrong: float, data: st.DataOb
     refuses(lambda: backend.score(broken), call("score", broken))
 
 
-# ---- CRI-02 Missing evidence ----------------------------------------------------------------------
+# CRI-02 Missing evidence
 
 
 @requirement("CRI-02", "example", "SCORE")
@@ -117,9 +115,7 @@ def test_missing_says_so() -> None:
     for criterion, need in NEEDS.items():
         error = refuses(lambda name=criterion: contribute(CRITERIA[name], evidence), f"contribute({criterion})")  # type: ignore[misc]
         should = f"criterion {criterion}: got no {need}, expected evidence with {need}"
-        expect_equal(
-            (type(error), str(error)), (InvalidInput, should), f"contribute({criterion}) without evidence"
-        )
+        expect_equal((type(error), str(error)), (InvalidInput, should), f"contribute({criterion}) without evidence")
 
 
 @requirement("CRI-02", "property", "SCORE")
@@ -132,7 +128,7 @@ def test_missing(backend: Backend, case: ScoreCase) -> None:
     refuses(lambda: backend.score(wrong), call("score", wrong))
 
 
-# ---- CRI-03 to CRI-05 Criteria of entries ---------------------------------------------------------
+# CRI-03 to CRI-05 Criteria of entries
 
 ROWS = matrix([1, -2], [-3, 4])
 GRADS = matrix([5, -1], [2, 0])
@@ -193,7 +189,7 @@ def test_taylor(backend: Backend, case: ScoreCase) -> None:
     expect_equal(backend.score(moved), backend.score(case), call("score", moved))
 
 
-# ---- CRI-06 and CRI-07 Gates and draws ------------------------------------------------------------
+# CRI-06 and CRI-07 Gates and draws
 
 
 @requirement("CRI-06", "example", "SCORE")
@@ -231,7 +227,7 @@ def test_random(backend: Backend, case: ScoreCase) -> None:
     expect_equal(backend.score(other), backend.score(case), call("score", other))
 
 
-# ---- CRI-08 Removed entries -----------------------------------------------------------------------
+# CRI-08 Removed entries
 
 
 @requirement("CRI-08", "example", "SCORE")
@@ -269,7 +265,7 @@ def test_removed(backend: Backend, case: ScoreCase, stale: float) -> None:
     expect_equal(backend.score(other), backend.score(case), call("score", other))
 
 
-# ---- CRI-09 and CRI-10 Evidence that does not fit -------------------------------------------------
+# CRI-09 and CRI-10 Evidence that does not fit
 
 
 @requirement("CRI-09", "example", "SCORE")
@@ -329,7 +325,7 @@ def test_number(backend: Backend, case: ScoreCase, data: st.DataObject) -> None:
     refuses(lambda: backend.score(wrong), call("score", wrong))
 
 
-# ---- CRI-11 Given things stay as they are ---------------------------------------------------------
+# CRI-11 Given things stay as they are
 
 
 def copies(case: ScoreCase) -> dict[str, Any]:
@@ -344,9 +340,7 @@ def expect_untouched(backend: Backend, case: ScoreCase) -> None:
     before, said = copies(case), call("score", case)
     first = {name: np.asarray(array) for name, array in backend.score(case).items()}
     expect_equal(copies(case), before, f"what was given after {said}")
-    given_arrays = [
-        array for arrays in (case.params, case.grads or {}, case.draws or {}) for array in arrays.values()
-    ]
+    given_arrays = [array for arrays in (case.params, case.grads or {}, case.draws or {}) for array in arrays.values()]
     if any(np.shares_memory(got, array) for got in first.values() for array in given_arrays):
         fail("scores that share memory with what was given", "scores of their own", said)
     expect_equal(backend.score(case), first, said)

@@ -43,7 +43,7 @@ def idx(sizes: list[int], entries: bytes) -> bytes:
     return bytes([0, 0, 8, len(sizes)]) + b"".join(struct.pack(">I", size) for size in sizes) + entries
 
 
-# ---- DAT-01 IDX files -----------------------------------------------------------------------------
+# DAT-01 IDX files
 
 TINY = bytes([0, 0, 8, 2, 0, 0, 0, 1, 0, 0, 0, 2, 7, 9])
 
@@ -114,7 +114,7 @@ def test_idx(data: st.DataObject, sizes: list[int], packed: bool, name: str) -> 
             refused(f"read_idx({other!r})", (name,), read_idx, folder / name)
 
 
-# ---- DAT-02 The digits ----------------------------------------------------------------------------
+# DAT-02 The digits
 
 
 def stored(name: str) -> Any:
@@ -126,9 +126,7 @@ def stored(name: str) -> Any:
 def test_digits_example() -> None:
     """The first stored digit is a 0; the levels of its second row of 8 are 0 0 13 15 10 15 5 0."""
     split = digits()
-    expect_equal(
-        [part.images.shape for part in split], [(1200, 1, 8, 8), (237, 1, 8, 8), (360, 1, 8, 8)], "digits()"
-    )
+    expect_equal([part.images.shape for part in split], [(1200, 1, 8, 8), (237, 1, 8, 8), (360, 1, 8, 8)], "digits()")
     expect_equal([part.labels.shape for part in split], [(1200,), (237,), (360,)], "the labels of digits()")
     expect_equal({part.images.dtype.name for part in split}, {"float32"}, "the dtype of digits()")
     expect_equal({part.labels.dtype.name for part in split}, {"int64"}, "the dtype of the labels of digits()")
@@ -185,9 +183,7 @@ def test_digits(dtype: str, place: int) -> None:
     should = [[level / 16 for level in row] for row in stored("images.npy")[order[place]].tolist()]
     expect_equal(got.dtype.name, np.dtype(dtype).name, f"the dtype of digits({dtype})")
     expect_equal(got.tolist(), should, f"digit {place} of the order, digits({dtype})")
-    expect_equal(
-        int(part.labels[place - start]), int(stored("labels.npy")[order[place]]), f"label of digit {place}"
-    )
+    expect_equal(int(part.labels[place - start]), int(stored("labels.npy")[order[place]]), f"label of digit {place}")
 
 
 @requirement("DAT-02", "property")
@@ -196,7 +192,7 @@ def test_no_float(dtype: str) -> None:
     refused(f"digits({dtype})", ("dtype",), digits, np.dtype(dtype))
 
 
-# ---- DAT-03 Integrity -----------------------------------------------------------------------------
+# DAT-03 Integrity
 
 ARRAYS = ("images.npy", "labels.npy", "split.npy")
 
@@ -270,7 +266,7 @@ def test_integrity(data: st.DataObject, name: str) -> None:
         refused(f"digits() with {name} changed at byte {place}", (name, "sha256"), digits, folder=folder)
 
 
-# ---- DAT-04 MNIST ---------------------------------------------------------------------------------
+# DAT-04 MNIST
 
 IMAGES, LABELS = "{}-images-idx3-ubyte", "{}-labels-idx1-ubyte"
 
@@ -306,9 +302,7 @@ def test_mnist_example() -> None:
         said = f"mnist() of 5003 training examples{suffix}"
         expect_equal([len(part.labels) for part in split], [3, 5000, 2], said)
         expect_equal([part.images.shape[1:] for part in split], [(1, 28, 28)] * 3, said)
-        expect_equal(
-            split.train.images[0, 0, 0, :4].tolist(), [0.2, 1.0, 1 / 255, 0.0], f"the first pixels of {said}"
-        )
+        expect_equal(split.train.images[0, 0, 0, :4].tolist(), [0.2, 1.0, 1 / 255, 0.0], f"the first pixels of {said}")
         expect_equal(float(split.validation.images[-1, 0, 0, 0]), 0.4, f"the last training image of {said}")
         expect_equal(split.test.images[:, 0, 0, 0].tolist(), [1.0, 0.8], f"the test images of {said}")
         expect_equal(split.train.labels.tolist(), [0, 1, 2], f"the training labels of {said}")
@@ -365,7 +359,7 @@ def test_mnist(extra: int, pixels: list[int], dtype: str) -> None:
     expect_equal(split.validation.labels[0].item(), extra % 10, f"the first validation label of {said}")
 
 
-# ---- DAT-05 Batches -------------------------------------------------------------------------------
+# DAT-05 Batches
 
 
 def drawn_batches(examples: int, size: int, epochs: int, seed: int = 0) -> list[list[int]]:

@@ -27,9 +27,7 @@ def array(*values: Any) -> Array:
     return np.array(values, np.float64)
 
 
-def gates_are(
-    network: Network, params: dict[str, Array], x: Array, labels: list[int], **should: list[float]
-) -> None:
+def gates_are(network: Network, params: dict[str, Array], x: Array, labels: list[int], **should: list[float]) -> None:
     """Require these gates of `name.weight`."""
     got = collect(network, params, x, np.array(labels), ["gates"]).gates
     assert got is not None
@@ -37,7 +35,7 @@ def gates_are(
     expect_equal(got, expected, f"gates of {params} at x = {x.tolist()}, labels {labels}")
 
 
-# ---- EVI-01 Gates ---------------------------------------------------------------------------------
+# EVI-01 Gates
 
 CHAIN = build(Input("x", (1,)), Dense("fc"), Dense("out"))
 # x = 1: fc = (1, 2 + 1), out = (3 * 1, 1 * 3). Equal logits, so dL/dout = (-1/2, 1/2) for label 0,
@@ -103,7 +101,7 @@ def test_gates(drawn: Drawn, single: bool) -> None:  # noqa: FBT001  a drawn swi
             expect_close(evidence.gates[weight][index], should, bound, said)
 
 
-# ---- EVI-02 and EVI-04 Draws ----------------------------------------------------------------------
+# EVI-02 and EVI-04 Draws
 
 
 def drawn_numbers(need: str, params: dict[str, Array], rng: Any) -> dict[str, Array]:
@@ -144,9 +142,7 @@ def test_draws(drawn: Drawn, need: str, seed: int) -> None:
     weights = {name: values for name, values in drawn.params.items() if name.endswith(".weight")}
     shapes = {name: values.shape[: 1 if need == "unit_draws" else None] for name, values in weights.items()}
     expect_equal({name: numbers.shape for name, numbers in got.items()}, shapes, f"shapes of {need}")
-    refuses(
-        lambda: collect(drawn.network, drawn.params, drawn.x, drawn.labels, [need]), f"{need} without generator"
-    )
+    refuses(lambda: collect(drawn.network, drawn.params, drawn.x, drawn.labels, [need]), f"{need} without generator")
 
 
 class Largest(np.random.Generator):
@@ -184,7 +180,7 @@ def test_double(seed: int, need: str) -> None:
         fail(single, "numbers in [0, 1)", f"{need} of seed {seed}")
 
 
-# ---- EVI-03 What is asked, and nothing else -------------------------------------------------------
+# EVI-03 What is asked, and nothing else
 
 
 def known(evidence: Evidence) -> set[str]:
@@ -231,9 +227,7 @@ def test_asked(drawn: Drawn, needs: set[str], other: str) -> None:
     expect_equal(drawn.params, before, "the parameters afterwards")
     if other not in NEEDS:
         said = f"needs {other!r}"
-        error = refuses(
-            lambda: collect(drawn.network, drawn.params, drawn.x, drawn.labels, {*needs, other}, rng), said
-        )
+        error = refuses(lambda: collect(drawn.network, drawn.params, drawn.x, drawn.labels, {*needs, other}, rng), said)
         expect_equal(type(error), InvalidInput, said)
 
 

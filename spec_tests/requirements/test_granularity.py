@@ -85,7 +85,7 @@ def check_reducer(backend: Backend, data: st.DataObject, reducer: str) -> None:
     expect_defined(backend, case)
 
 
-# ---- GRA-01 Element -------------------------------------------------------------------------------
+# GRA-01 Element
 
 
 @requirement("GRA-01", "example", "SCORE")
@@ -99,7 +99,7 @@ def test_element(backend: Backend, params: dict[str, Array]) -> None:
     expect_defined(backend, ScoreCase("magnitude", params))
 
 
-# ---- GRA-02 to GRA-06 Reducers --------------------------------------------------------------------
+# GRA-02 to GRA-06 Reducers
 
 
 @requirement("GRA-02", "example", "SCORE")
@@ -160,7 +160,7 @@ def test_sum_then_square(backend: Backend, data: st.DataObject) -> None:
     check_reducer(backend, data, "sum_then_square")
 
 
-# ---- GRA-07 and GRA-12 Tiles ----------------------------------------------------------------------
+# GRA-07 and GRA-12 Tiles
 
 
 def tile_scores_are(backend: Backend, array: Array, rows: int | None, columns: int | None, should: Any) -> None:
@@ -224,7 +224,7 @@ def test_whole_tiles_again(backend: Backend, case: SelectCase) -> None:
     check_block_selection(backend.select(again), again, backend.declaration)
 
 
-# ---- GRA-08 and GRA-09 Units ----------------------------------------------------------------------
+# GRA-08 and GRA-09 Units
 
 FC = Group("fc", 2, (Slice("fc.weight", 0), Slice("fc.bias", 0)), (Slice("out.weight", 1),))
 FC_PARAMS = {
@@ -251,9 +251,7 @@ def test_group_score_example() -> None:
     both = Group("sum", 2, (Slice("a.weight", 0), Slice("b.weight", 0)), ())
     values = {"a.weight": matrix([1], [2]), "b.weight": matrix([10, 10], [0, -5])}
     for reducer, should in (("l1", [21.0, 7.0]), ("mean", [7.0, 7 / 3]), ("sum_then_square", [441.0, 9.0])):
-        expect_equal(
-            unit([both], REDUCERS[reducer]).reduce(values)["sum"], np.array(should), f"{reducer} of {values}"
-        )
+        expect_equal(unit([both], REDUCERS[reducer]).reduce(values)["sum"], np.array(should), f"{reducer} of {values}")
     spans = Group("wide", 2, (Slice("c.weight", 1, 2),), ())
     got = unit([spans]).reduce({"c.weight": matrix([1, 2, 3, 4], [0, 0, 0, 1])})
     expect_equal(got, {"wide": np.array([3.0, 8.0])}, "units of two columns each")
@@ -281,9 +279,7 @@ def test_group_score(drawn: tuple[tuple[Group, ...], dict[str, Array]], reducer:
             for index in indices(params[part.array].shape):
                 members[owner(index, part.axis, part.span)].append(float(params[part.array][index]))
         should[group.name] = np.array([score(reducer, values) for values in members])
-    expect_equal(
-        unit(groups, REDUCERS[reducer]).reduce(params), should, f"unit({groups}, {reducer}).reduce({params})"
-    )
+    expect_equal(unit(groups, REDUCERS[reducer]).reduce(params), should, f"unit({groups}, {reducer}).reduce({params})")
 
 
 @requirement("GRA-09", "example")
@@ -321,7 +317,7 @@ def test_unit_mask(drawn: tuple[tuple[Group, ...], dict[str, Array]], data: st.D
     expect_equal(granularity.collapse(got, params), back, f"collapse of {said}")
 
 
-# ---- GRA-10, GRA-11 and GRA-13 to GRA-15 n of m ---------------------------------------------------
+# GRA-10, GRA-11 and GRA-13 to GRA-15 n of m
 
 
 def runs(keep: int, of: int, *rows: list[float], axis: int = 1, within: Any = None) -> SelectCase:
@@ -444,7 +440,7 @@ def test_run_within(backend: Backend, case: SelectCase, stale: float, data: st.D
     expect_equal(backend.select(other), backend.select(first), call("select", other))
 
 
-# ---- GRA-16 Units in part -------------------------------------------------------------------------
+# GRA-16 Units in part
 
 
 @requirement("GRA-16", "example", "SELECT")
@@ -461,9 +457,7 @@ def test_group_part_example() -> None:
     granularity = unit([FC])
     rows = np.array([[False, False], [True, True]])
     whole = {"fc.weight": rows, "fc.bias": np.array([False, True])}
-    expect_equal(
-        granularity.collapse(whole, FC_PARAMS), {"fc": np.array([False, True])}, "collapse of a whole unit"
-    )
+    expect_equal(granularity.collapse(whole, FC_PARAMS), {"fc": np.array([False, True])}, "collapse of a whole unit")
     expect_equal(granularity.collapse({}, FC_PARAMS), {"fc": np.array([True, True])}, "collapse of no masks")
     for part in ({"fc.weight": rows}, whole | {"fc.weight": np.array([[False, True], [True, True]])}):
         expect_invalid(lambda part=part: granularity.collapse(part, FC_PARAMS), f"collapse({part})", "in part")
@@ -486,7 +480,7 @@ def test_part(backend: Backend, case: SelectCase, data: st.DataObject) -> None:
     refuses(lambda: backend.select(wrong), call("select", wrong))
 
 
-# ---- GRA-17 Accumulation --------------------------------------------------------------------------
+# GRA-17 Accumulation
 
 
 @requirement("GRA-17", "example", "SCORE")
@@ -509,7 +503,7 @@ def test_accumulation(backend: Backend, values: list[int], reducer: str) -> None
     scores_are(backend, case, a=[total])
 
 
-# ---- GRA-18 What is no granularity ----------------------------------------------------------------
+# GRA-18 What is no granularity
 
 
 def expect_invalid(action: Any, said: str, *words: str) -> None:
@@ -590,9 +584,7 @@ def test_no_group_example() -> None:
     weightless = Group("norm", 2, (Slice("fc.bias", 0),), ())
     expect_invalid(lambda: unit([weightless]).reduce(FC_PARAMS), "reduce of a bias", "norm", "weight")
     expect_invalid(lambda: unit([FC, FC]), "two groups of one name", "fc")
-    expect_invalid(
-        lambda: unit([FC]).expand({"nobody": np.ones(2, bool)}, FC_PARAMS), "an unknown group", "nobody"
-    )
+    expect_invalid(lambda: unit([FC]).expand({"nobody": np.ones(2, bool)}, FC_PARAMS), "an unknown group", "nobody")
     expect_invalid(lambda: block(1, 1).expand({"b": np.ones((1, 1), bool)}, {"a": np.ones((1, 1))}), "b of a", "b")
     expect_invalid(lambda: block(1, 1).reduce({"a": np.array(1.0)}), "tiles of a number", "axis")
 
@@ -610,12 +602,10 @@ def test_no_group(drawn: tuple[tuple[Group, ...], dict[str, Array]], data: st.Da
     masks = {group.name: np.ones(group.size, bool) for group in groups}
     for arrays in (longer, missing):
         expect_invalid(lambda arrays=arrays: unit(groups).reduce(arrays), f"unit({groups}).reduce", part.array)
-        expect_invalid(
-            lambda arrays=arrays: unit(groups).expand(masks, arrays), f"unit({groups}).expand", part.array
-        )
+        expect_invalid(lambda arrays=arrays: unit(groups).expand(masks, arrays), f"unit({groups}).expand", part.array)
 
 
-# ---- GRA-19 The reserve ---------------------------------------------------------------------------
+# GRA-19 The reserve
 
 
 @requirement("GRA-19", "example")
@@ -626,12 +616,8 @@ def test_reserve_example() -> None:
 
 @requirement("GRA-19", "property")
 @given(draw.groups(), st.integers(0, 3), st.integers(1, 3), st.integers(1, 3))
-def test_reserve(
-    drawn: tuple[tuple[Group, ...], dict[str, Array]], min_kept: int, rows: int, columns: int
-) -> None:
+def test_reserve(drawn: tuple[tuple[Group, ...], dict[str, Array]], min_kept: int, rows: int, columns: int) -> None:
     """Only units set something aside, and as much as they are told to."""
     groups, _ = drawn
     reserves = [unit(groups).min_kept, unit(groups, min_kept=min_kept).min_kept, block(rows, columns).min_kept]
-    expect_equal(
-        reserves, [1, min_kept, 0], f"min_kept of unit, unit(min_kept={min_kept}), block({rows}, {columns})"
-    )
+    expect_equal(reserves, [1, min_kept, 0], f"min_kept of unit, unit(min_kept={min_kept}), block({rows}, {columns})")

@@ -26,7 +26,7 @@ def generator(seed: int) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-# ---- INI-01 He ------------------------------------------------------------------------------------
+# INI-01 He
 
 
 def check_normal(shape: tuple[int, ...], variance: float, seed: int) -> None:
@@ -53,7 +53,7 @@ def test_he(shape: tuple[int, ...], seed: int) -> None:
     check_normal(shape, 2.0 / prod(shape[1:]), seed)
 
 
-# ---- INI-02 Glorot --------------------------------------------------------------------------------
+# INI-02 Glorot
 
 
 def check_uniform(shape: tuple[int, ...], limit: float, seed: int) -> None:
@@ -82,7 +82,7 @@ def test_glorot(shape: tuple[int, ...], seed: int) -> None:
     check_uniform(shape, sqrt(6.0 / (shape[0] * area + shape[1] * area)), seed)
 
 
-# ---- INI-03 Order and biases ----------------------------------------------------------------------
+# INI-03 Order and biases
 
 
 @requirement("INI-03", "example")
@@ -116,7 +116,7 @@ def test_order(shapes: dict[str, tuple[int, ...]], draw: Any, seed: int) -> None
     )
 
 
-# ---- INI-04 dtype ---------------------------------------------------------------------------------
+# INI-04 dtype
 
 
 @requirement("INI-04", "example")
@@ -124,9 +124,7 @@ def test_dtype_example() -> None:
     shapes = {"a.weight": (2, 3), "a.bias": (2,)}
     wide = initialise(shapes, generator(0), dtype=np.float64)
     got = initialise(shapes, generator(0))
-    expect_equal(
-        {name: array.dtype.name for name, array in got.items()}, dict.fromkeys(shapes, "float32"), "dtypes"
-    )
+    expect_equal({name: array.dtype.name for name, array in got.items()}, dict.fromkeys(shapes, "float32"), "dtypes")
     expect_equal(got, {name: array.astype(np.float32) for name, array in wide.items()}, "the same draws, rounded")
     expect_equal({array.dtype.name for array in wide.values()}, {"float64"}, "the dtypes asked for")
 
@@ -142,7 +140,7 @@ def test_dtype(shapes: dict[str, tuple[int, ...]], draw: Any, seed: int, dtype: 
     expect_equal(got, {name: array.astype(dtype) for name, array in wide.items()}, said)
 
 
-# ---- INI-05 What is refused -----------------------------------------------------------------------
+# INI-05 What is refused
 
 
 def refused(shapes: Any, rng: Any, dtype: Any) -> None:

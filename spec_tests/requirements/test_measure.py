@@ -47,9 +47,7 @@ def says(backend: Backend, network: Network, params: Params, masks: Masks, **sho
     """Require these counts and fractions."""
     got = backend.count(network, params, masks)
     shapes = {name: array.shape for name, array in params.items()}
-    expect_equal(
-        {name: got[name] for name in should}, should, f"backend.count({network}, arrays of {shapes}, masks)"
-    )
+    expect_equal({name: got[name] for name in should}, should, f"backend.count({network}, arrays of {shapes}, masks)")
 
 
 def answers(network: Network, *rows: Any) -> tuple[Network, Params, Array]:
@@ -62,15 +60,13 @@ TWO = build(Input("x", (2,)), Dense("fc"))
 ONE = build(Input("x", (1,)), Dense("fc"))
 
 
-# ---- MEA-01 Accuracy ------------------------------------------------------------------------------
+# MEA-01 Accuracy
 
 
 @requirement("MEA-01", "example")
 def test_accuracy_example() -> None:
     asked = answers(TWO, [1, 2], [3, 3], [0, 0], [5, 4])
-    expect_equal(
-        measure.accuracy(*asked, np.array([1, 0, 1, 0])), 0.75, "accuracy of [1, 2], [3, 3], [0, 0], [5, 4]"
-    )
+    expect_equal(measure.accuracy(*asked, np.array([1, 0, 1, 0])), 0.75, "accuracy of [1, 2], [3, 3], [0, 0], [5, 4]")
     expect_equal(measure.accuracy(*asked, np.array([0, 1, 1, 1])), 0.0, "accuracy where none is right")
 
 
@@ -79,14 +75,12 @@ def test_accuracy_example() -> None:
 def test_accuracy(drawn: Drawn) -> None:
     """Integer logits are exact and often tied: max() returns the first of equals by definition of Python."""
     logits = oracle.logits(drawn.network, drawn.params, drawn.x)
-    right = sum(
-        max(sorted(z), key=z.__getitem__) == (label,) for z, label in zip(logits, drawn.labels, strict=True)
-    )
+    right = sum(max(sorted(z), key=z.__getitem__) == (label,) for z, label in zip(logits, drawn.labels, strict=True))
     got = measure.accuracy(drawn.network, drawn.params, drawn.x, drawn.labels)
     expect_equal(got, right / len(drawn.x), f"accuracy({drawn})")
 
 
-# ---- MEA-02 Loss ----------------------------------------------------------------------------------
+# MEA-02 Loss
 
 ROUNDING = 2.0**-50
 """Four units in the last place of a number from 1/2 to 1: one each for exp, sum, log and difference."""
@@ -116,7 +110,7 @@ def test_loss(drawn: Drawn) -> None:
     expect_close(got, should, 16 * 2.0**-52 * largest, f"loss({drawn})")
 
 
-# ---- MEA-03 and MEA-04 Fractions ------------------------------------------------------------------
+# MEA-03 and MEA-04 Fractions
 
 
 @requirement("MEA-03", "example", "ACCOUNT")
@@ -155,7 +149,7 @@ def test_ratio(backend: Backend, data: st.DataObject, drawn: Drawn) -> None:
     says(backend, drawn.network, drawn.params, masks, compression_ratio=ratio)
 
 
-# ---- MEA-05 and MEA-06 MACs -----------------------------------------------------------------------
+# MEA-05 and MEA-06 MACs
 
 
 @requirement("MEA-05", "example", "ACCOUNT")
@@ -197,7 +191,7 @@ def test_macs_nonzero(backend: Backend, data: st.DataObject, drawn: Drawn) -> No
     says(backend, drawn.network, drawn.params, masks, macs_nonzero=should)
 
 
-# ---- MEA-07 and MEA-08 Bytes ----------------------------------------------------------------------
+# MEA-07 and MEA-08 Bytes
 
 
 @requirement("MEA-07", "example", "ACCOUNT")
@@ -256,7 +250,7 @@ def test_csr(backend: Backend, data: st.DataObject, drawn: Drawn) -> None:
     says(backend, drawn.network, drawn.params, masks, bytes_csr=should)
 
 
-# ---- MEA-09 What cannot be measured ---------------------------------------------------------------
+# MEA-09 What cannot be measured
 
 WRONG_LABELS: tuple[list[Any], ...] = (
     [[0], [1]],
@@ -320,7 +314,7 @@ def test_unfitting_masks(backend: Backend, data: st.DataObject, drawn: Drawn) ->
     )
 
 
-# ---- MEA-10 Exact integers ------------------------------------------------------------------------
+# MEA-10 Exact integers
 
 
 def one_by_one(rows: int, columns: int) -> tuple[Network, dict[str, Array]]:
@@ -355,7 +349,7 @@ def test_exact(rows: int, columns: int) -> None:
     expect_equal({type(value) for value in got}, {int}, "the types of the counts")
 
 
-# ---- MEA-11 Masks count, zeros do not -------------------------------------------------------------
+# MEA-11 Masks count, zeros do not
 
 
 @requirement("MEA-11", "example", "ACCOUNT")
@@ -363,9 +357,7 @@ def test_masks_count_example(backend: Backend) -> None:
     network = build(Input("x", (4,)), Dense("fc"))
     params = {"fc.weight": np.array([[0.0, -0.0, 5.0, 6.0]]), "fc.bias": np.array([0.0])}
     masks = {"fc.weight": np.array([[True, True, True, False]])}
-    says(
-        backend, network, params, masks, prunable_kept=3, parameters_kept=4, macs_nonzero=3, sparsity_prunable=0.25
-    )
+    says(backend, network, params, masks, prunable_kept=3, parameters_kept=4, macs_nonzero=3, sparsity_prunable=0.25)
     says(backend, network, params, masks, bytes_bitmask=1 + 24 + 1 + 8, bytes_csr=36 + 8 + 12 + 8)
     says(backend, network, params, {}, prunable_kept=4, parameters_kept=5, compression_ratio=1.0)
 

@@ -35,15 +35,13 @@ def refuses_naming(action: Any, words: str, said: str) -> None:
         fail(repr(error), f"InvalidInput naming {words!r}", said)
 
 
-# ---- NET-01 Omitted inputs ------------------------------------------------------------------------
+# NET-01 Omitted inputs
 
 
 @requirement("NET-01", "example")
 def test_inputs_example() -> None:
     network = build(Input("x", (4,)), Dense("a"), Relu("b"), Dense("c", inputs=("a",)), Relu("d"))
-    expect_equal(
-        [node.inputs for node in network], [(), ("x",), ("a",), ("a",), ("c",)], "the inputs of build(...)"
-    )
+    expect_equal([node.inputs for node in network], [(), ("x",), ("a",), ("a",), ("c",)], "the inputs of build(...)")
     expect_equal(network[1], Dense("a", ("x",)), "the second node")
 
 
@@ -58,7 +56,7 @@ def test_inputs(drawn: Drawn, data: st.DataObject) -> None:
         expect_equal(node.inputs, (previous.name,), f"the inputs of {node}")
 
 
-# ---- NET-02 JSON ----------------------------------------------------------------------------------
+# NET-02 JSON
 
 WRITTEN = """{"format": "refprune-network", "version": 0, "nodes": [
 {"op": "input", "name": "x", "shape": [1, 6, 5], "inputs": []},
@@ -106,7 +104,7 @@ def test_json(drawn: Drawn, data: st.DataObject) -> None:
         expect_equal(set(entry), {"op", *(field.name for field in fields(node))}, f"to_json of {node}")
 
 
-# ---- NET-03 Shapes --------------------------------------------------------------------------------
+# NET-03 Shapes
 
 
 @requirement("NET-03", "example")
@@ -143,7 +141,7 @@ def test_shapes(drawn: Drawn) -> None:
     expect_equal(infer_shapes(drawn.network, drawn.params), should, f"infer_shapes of {drawn}")
 
 
-# ---- NET-04 Misfits -------------------------------------------------------------------------------
+# NET-04 Misfits
 
 FLAT, IMAGE = Input("x", (2,)), Input("x", (2, 4, 4))
 
@@ -207,12 +205,10 @@ def test_misfits(drawn: Drawn, data: st.DataObject) -> None:
     else:
         changed[name] = np.repeat(array, 2, int(how[-1]))
     owner = name.split(".", maxsplit=1)[0]
-    refuses_naming(
-        lambda: infer_shapes(drawn.network, changed), owner, f"infer_shapes with {name!r}: {how} of {drawn}"
-    )
+    refuses_naming(lambda: infer_shapes(drawn.network, changed), owner, f"infer_shapes with {name!r}: {how} of {drawn}")
 
 
-# ---- NET-05 What is no network --------------------------------------------------------------------
+# NET-05 What is no network
 
 NO_NETWORKS: tuple[tuple[Any, ...], ...] = (
     (),
@@ -271,7 +267,7 @@ def test_no_network(drawn: Drawn, data: st.DataObject) -> None:
     refuses_naming(lambda: build(*nodes), "got", f"build{tuple(nodes)}")
 
 
-# ---- NET-06 What is no JSON network ---------------------------------------------------------------
+# NET-06 What is no JSON network
 
 
 def document(*nodes: Any, **head: Any) -> str:

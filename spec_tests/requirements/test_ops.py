@@ -93,7 +93,7 @@ def one_image(node: Node, image: Any, front: Any, out: Any, out_bias: Any, **par
     return Drawn(network, known | named, x, np.array([0]))
 
 
-# ---- One layer alone: refprune.ops ----------------------------------------------------------------
+# One layer alone: refprune.ops
 
 
 def last(x: Array) -> Array:
@@ -201,7 +201,7 @@ def check_between(backend: Backend, drawn: Drawn, seed: int) -> None:
     check_differences(backend, drawn, some_entries(drawn.params, np.random.default_rng(seed), 8))
 
 
-# ---- OPS-01 Dense ---------------------------------------------------------------------------------
+# OPS-01 Dense
 
 
 @requirement("OPS-01", "example", "APPLY")
@@ -261,7 +261,7 @@ def test_dense_cotangent(layer: draw.Layer) -> None:
     check_cotangent(layer)
 
 
-# ---- OPS-02 Convolution ---------------------------------------------------------------------------
+# OPS-02 Convolution
 
 
 @requirement("OPS-02", "example", "APPLY")
@@ -320,7 +320,7 @@ def test_conv2d_cotangent(layer: draw.Layer) -> None:
     check_cotangent(layer)
 
 
-# ---- OPS-03, OPS-04 and OPS-05 Max-pool -----------------------------------------------------------
+# OPS-03, OPS-04 and OPS-05 Max-pool
 
 
 @requirement("OPS-03", "example", "APPLY")
@@ -392,7 +392,7 @@ def test_first_maximum_alone(layer: draw.Layer) -> None:
     check_loops(layer)
 
 
-# ---- OPS-06 Average-pool --------------------------------------------------------------------------
+# OPS-06 Average-pool
 
 
 @requirement("OPS-06", "example", "APPLY")
@@ -439,7 +439,7 @@ def test_avg_pool2d_cotangent(layer: draw.Layer) -> None:
     check_cotangent(layer)
 
 
-# ---- OPS-07 ReLU ----------------------------------------------------------------------------------
+# OPS-07 ReLU
 
 
 @requirement("OPS-07", "example", "APPLY")
@@ -490,7 +490,7 @@ def test_relu_cotangent(layer: draw.Layer) -> None:
     check_cotangent(layer)
 
 
-# ---- OPS-08 Flatten -------------------------------------------------------------------------------
+# OPS-08 Flatten
 
 
 @requirement("OPS-08", "example", "APPLY")
@@ -536,7 +536,7 @@ def test_flatten_cotangent(layer: draw.Layer) -> None:
     check_cotangent(layer)
 
 
-# ---- OPS-09 Softmax and cross-entropy -------------------------------------------------------------
+# OPS-09 Softmax and cross-entropy
 
 
 def as_logits(rows: Any, labels: Any) -> Drawn:
@@ -560,9 +560,7 @@ def test_cross_entropy(backend: Backend, data: st.DataObject, classes: int, coun
     """Logits up to 10^4, equal ones often among them; a label of any class."""
     scale = data.draw(st.sampled_from((0.0, 1.0, 30.0, 1e4)))
     rng = np.random.default_rng(seed)
-    check_gradients(
-        backend, as_logits(rng.integers(-2, 3, (count, classes)) * scale, rng.integers(0, classes, count))
-    )
+    check_gradients(backend, as_logits(rng.integers(-2, 3, (count, classes)) * scale, rng.integers(0, classes, count)))
 
 
 @requirement("OPS-09", "property")
@@ -579,7 +577,7 @@ def test_cross_entropy_alone(classes: int, count: int, seed: int) -> None:
             fail(got, should, f"entry {position} of softmax_cross_entropy_backward, {call('', logits, labels)}")
 
 
-# ---- OPS-10 and OPS-11 Windows and padding --------------------------------------------------------
+# OPS-10 and OPS-11 Windows and padding
 
 
 @requirement("OPS-10", "example", "APPLY")
@@ -637,7 +635,7 @@ def test_padding(seed: int, padding: tuple[int, int, int, int]) -> None:
     expect_equal(ops.unpad(padded, padding), x, f"unpad(pad(x, {padding}, -7), {padding})")
 
 
-# ---- OPS-12, OPS-13 and OPS-14 What every layer keeps ---------------------------------------------
+# OPS-12, OPS-13 and OPS-14 What every layer keeps
 
 EVERY_OP: tuple[draw.Op, ...] = ("dense", "conv2d", "max_pool2d", "avg_pool2d", "relu", "flatten")
 DTYPES = (np.float32, np.float64)

@@ -53,7 +53,7 @@ def speaks(error: Exception, said: str) -> None:
         fail(repr(error), "InvalidInput that says what, got and expected", said)
 
 
-# ---- PRU-01 One pruning step ----------------------------------------------------------------------
+# PRU-01 One pruning step
 
 
 @requirement("PRU-01", "example")
@@ -161,7 +161,7 @@ def test_units(drawn: Drawn, sparsity: float, min_kept: int, pools: draw.Pools) 
     expect_equal(set(pruned.masks), {f"{g.name}.{part}" for g in groups for part in ("weight", "bias")}, "masks")
 
 
-# ---- PRU-02 Rounds --------------------------------------------------------------------------------
+# PRU-02 Rounds
 
 
 def random_rounds(
@@ -224,7 +224,7 @@ def test_rounds(size: int, sparsities: list[float], seed: int, factor: float) ->
         alive, now = mask, turn.retrained["a.weight"]
 
 
-# ---- PRU-03 to PRU-06, PRU-08 Where retraining starts from ----------------------------------------
+# PRU-03 to PRU-06, PRU-08 Where retraining starts from
 
 Calls = list[tuple[dict[str, list[float]], dict[str, list[bool]], int]]
 
@@ -394,7 +394,7 @@ def test_rewind_to_the_end(drawn: Drawn, step: int, data: st.DataObject) -> None
     expect_equal(rewind(start, masks), pruning.fine_tune(run, step)(start, masks), f"from step {step} of 4")
 
 
-# ---- PRU-09 Where the run goes on -----------------------------------------------------------------
+# PRU-09 Where the run goes on
 
 
 def run_from(weight: float, optimiser: training.Optimiser, rate: Any, first: int) -> float:
@@ -417,9 +417,7 @@ def test_run_example() -> None:
 
 
 @requirement("PRU-09", "property")
-@given(
-    chains(integers=False), st.integers(0, 4), st.data(), st.sampled_from((training.sgd(0.9), training.adamw()))
-)
+@given(chains(integers=False), st.integers(0, 4), st.data(), st.sampled_from((training.sgd(0.9), training.adamw())))
 def test_run(drawn: Drawn, first: int, data: st.DataObject, optimiser: training.Optimiser) -> None:
     """A run from step k is a run of its own over what is left of batches and rates."""
     masks = data.draw(masks_of(drawn.params))
@@ -432,7 +430,7 @@ def test_run(drawn: Drawn, first: int, data: st.DataObject, optimiser: training.
     expect_equal(whole(drawn.params, masks, first), rest(drawn.params, masks, 0), f"the run from step {first}")
 
 
-# ---- PRU-07 Pruning while training ----------------------------------------------------------------
+# PRU-07 Pruning while training
 
 
 def gradual(
@@ -532,7 +530,7 @@ def check_removed(state: training.State, masks: Masks, said: str) -> None:
             expect_equal(values[~mask], np.zeros(int((~mask).sum())), f"removed entries of {name!r} {said}")
 
 
-# ---- PRU-10 What is refused -----------------------------------------------------------------------
+# PRU-10 What is refused
 
 
 def gates() -> tuple[Network, Evidence]:
@@ -553,9 +551,7 @@ def test_levels_example() -> None:
     for min_kept in (0, 1):
         method = pruning.Method(CRITERIA["taylor_gate"], unit(groups, min_kept=min_kept), local)
         got = pruning.prune(method, evidence, 1 / 3).unit_masks
-        expect_equal(
-            got, {"a": np.array([False, True, True])}, f"a third by the gates 1, 3, 2, min_kept {min_kept}"
-        )
+        expect_equal(got, {"a": np.array([False, True, True])}, f"a third by the gates 1, 3, 2, min_kept {min_kept}")
 
 
 @requirement("PRU-10", "example")

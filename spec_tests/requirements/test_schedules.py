@@ -43,7 +43,7 @@ def on_curve(backend: Backend, case: ScheduleCase) -> None:
             fail(f"{got} at step {step}", f"{float(should)} within 4 ulp of 1", call("trace", case, case.end + 3))
 
 
-# ---- SCH-01 Ends ----------------------------------------------------------------------------------
+# SCH-01 Ends
 
 
 @requirement("SCH-01", "example", "SCHEDULE")
@@ -68,7 +68,7 @@ def test_ends(backend: Backend, case: ScheduleCase, more: int) -> None:
     expect_equal(got[:before], [case.initial] * before, said)
 
 
-# ---- SCH-02 Monotone ------------------------------------------------------------------------------
+# SCH-02 Monotone
 
 
 @requirement("SCH-02", "example", "SCHEDULE")
@@ -90,7 +90,7 @@ def test_monotone(backend: Backend, case: ScheduleCase) -> None:
         fail(got, "values that never fall", call("trace", case, case.end + 2))
 
 
-# ---- SCH-03, SCH-04, SCH-05 Curves ----------------------------------------------------------------
+# SCH-03, SCH-04, SCH-05 Curves
 
 
 @requirement("SCH-03", "example", "SCHEDULE")
@@ -139,7 +139,7 @@ def test_geometric(backend: Backend, case: ScheduleCase) -> None:
     on_curve(backend, case)
 
 
-# ---- SCH-06 Firing --------------------------------------------------------------------------------
+# SCH-06 Firing
 
 
 @requirement("SCH-06", "example", "SCHEDULE")
@@ -164,7 +164,7 @@ def test_firing(backend: Backend, case: ScheduleCase, more: int) -> None:
     expect_equal(firing(backend, case, steps), should, call("trace", case, steps))
 
 
-# ---- SCH-07 What is no schedule -------------------------------------------------------------------
+# SCH-07 What is no schedule
 
 SCHEDULE = ScheduleCase("cubic", 0.5, 4, 0.25, 2)
 WRONG: tuple[dict[str, Any], ...] = (
@@ -239,7 +239,7 @@ def test_refusals_speak(drawn: tuple[ScheduleCase, int]) -> None:
             fail(str(error), f"a message with {part!r}", f"firing_steps({case}, {steps})")
 
 
-# ---- SCH-08 Rounds --------------------------------------------------------------------------------
+# SCH-08 Rounds
 
 
 @requirement("SCH-08", "example", "SCHEDULE")
@@ -264,7 +264,7 @@ def test_rounds(backend: Backend, curve: str, final: float, count: int) -> None:
             fail(f"{sparsity} in round {number}", f"{float(should)} within 4 ulp of 1", said)
 
 
-# ---- SCH-09 Fractions -----------------------------------------------------------------------------
+# SCH-09 Fractions
 
 
 def floats(values: Sequence[object], said: str) -> None:
@@ -291,7 +291,7 @@ def test_fractions(case: ScheduleCase, number: Any) -> None:
     expect_equal((got[0], got[-1]), (float(ends[0] if case.end else ends[1]), float(ends[1])), str(schedule))
 
 
-# ---- SCH-10 One-shot ------------------------------------------------------------------------------
+# SCH-10 One-shot
 
 
 @requirement("SCH-10", "example", "SCHEDULE")

@@ -45,7 +45,7 @@ def removed(backend: Backend, case: SelectCase) -> int:
     return sum(int((~mask).sum()) for mask in check_masks_form(backend.select(case), case).values())
 
 
-# ---- SEL-01 Count ---------------------------------------------------------------------------------
+# SEL-01 Count
 
 
 @requirement("SEL-01", "example", "SELECT")
@@ -73,7 +73,7 @@ def test_count(backend: Backend, size: int, sparsity: float, order: list[int]) -
     expect_equal(removed(backend, case), should, call("select", case))
 
 
-# ---- SEL-02 Integer counts ------------------------------------------------------------------------
+# SEL-02 Integer counts
 
 
 @requirement("SEL-02", "example", "SELECT")
@@ -94,7 +94,7 @@ def test_integer(backend: Backend, data: st.DataObject, size: int) -> None:
     expect_equal(removed(backend, case), count, call("select", case))
 
 
-# ---- SEL-03 What is no sparsity -------------------------------------------------------------------
+# SEL-03 What is no sparsity
 
 NO_SPARSITY = (-0.5, 1.5, float("nan"), True, False, 5, -1, float("inf"), "0.5", None, 0.5j)
 
@@ -124,7 +124,7 @@ def test_no_sparsity(backend: Backend, case: SelectCase, wrong: Any) -> None:
     expect_equal(case.scores, before, "the scores afterwards")
 
 
-# ---- SEL-04 Order and ties ------------------------------------------------------------------------
+# SEL-04 Order and ties
 
 
 @requirement("SEL-04", "example", "SELECT")
@@ -156,7 +156,7 @@ def test_fast_path_equals_audited_form(case: SelectCase, data: st.DataObject) ->
     expect_equal(keep_best_fast(flat, alive, count), keep_best(flat, alive, count), said)
 
 
-# ---- SEL-05 Nesting -------------------------------------------------------------------------------
+# SEL-05 Nesting
 
 
 @requirement("SEL-05", "example", "SELECT")
@@ -202,7 +202,7 @@ def test_nesting_of_a_session(backend: Backend, case: SelectCase, targets: list[
         alive = now
 
 
-# ---- SEL-06 Alive is what the mask says -----------------------------------------------------------
+# SEL-06 Alive is what the mask says
 
 
 @requirement("SEL-06", "example", "SELECT")
@@ -230,7 +230,7 @@ def test_alive(backend: Backend, case: SelectCase, stale: float) -> None:
     expect_equal(check_masks_form(backend.select(changed), changed), should, call("select", changed))
 
 
-# ---- SEL-07 Not a number --------------------------------------------------------------------------
+# SEL-07 Not a number
 
 
 @requirement("SEL-07", "example", "SELECT")
@@ -252,7 +252,7 @@ def test_nan(backend: Backend, case: SelectCase, data: st.DataObject) -> None:
     refuses(lambda: backend.select(wrong), call("select", wrong))
 
 
-# ---- SEL-08 and SEL-09 Pools ----------------------------------------------------------------------
+# SEL-08 and SEL-09 Pools
 
 
 @requirement("SEL-08", "example", "SELECT")
@@ -297,7 +297,7 @@ def test_global(backend: Backend, case: SelectCase) -> None:
     expect_equal(np.concatenate([mask.ravel() for mask in masks.values()]), flat, call("select", many))
 
 
-# ---- SEL-10 and SEL-11 Units ----------------------------------------------------------------------
+# SEL-10 and SEL-11 Units
 
 
 @requirement("SEL-10", "example", "SELECT")
@@ -345,7 +345,7 @@ def test_short(backend: Backend, case: SelectCase) -> None:
         expect_equal(short[pool], removal_count("half_even", case.sparsity, size) - gone, call("shortfall", case))
 
 
-# ---- SEL-12 Empty pools ---------------------------------------------------------------------------
+# SEL-12 Empty pools
 
 
 @requirement("SEL-12", "example", "SELECT")
@@ -363,7 +363,7 @@ def test_empty(backend: Backend, sparsity: float, shape: tuple[int, ...], pool: 
     refuses(lambda: backend.select(case), call("select", case))
 
 
-# ---- SEL-13 and SEL-14 What selection depends on --------------------------------------------------
+# SEL-13 and SEL-14 What selection depends on
 
 
 @requirement("SEL-13", "example", "SELECT")
@@ -420,7 +420,7 @@ def test_memory(backend: Backend, case: SelectCase) -> None:
         expect_equal(check_masks_form(backend.select(other), other), should, call("select", other))
 
 
-# ---- SEL-15 and SEL-16 ----------------------------------------------------------------------------
+# SEL-15 and SEL-16
 
 
 @requirement("SEL-15", "example", "SELECT")
@@ -465,7 +465,7 @@ def test_random(backend: Backend, size: int, sparsity: float, seed: int, pool: d
         )
 
 
-# ---- SEL-17 Pools are a partition -----------------------------------------------------------------
+# SEL-17 Pools are a partition
 
 
 @requirement("SEL-17", "example")
@@ -484,8 +484,6 @@ def test_partition(drawn: list[list[str]]) -> None:
     members = [name for names in drawn for name in names]
     said = f"select({three}, 0.5, {pools_drawn})"
     if sorted(members) == ["a", "b", "c"] and all(drawn):
-        expect_equal(
-            sum(int(mask.sum()) for mask in select(three, 0.5, lambda _: pools_drawn).masks.values()), 3, said
-        )
+        expect_equal(sum(int(mask.sum()) for mask in select(three, 0.5, lambda _: pools_drawn).masks.values()), 3, said)
     else:
         refuses(lambda: select(three, 0.5, lambda _: pools_drawn), said)

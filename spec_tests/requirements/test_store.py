@@ -75,7 +75,7 @@ def ones(first: str, second: str) -> dict[str, Array]:
     return {name: np.ones(shape) for name, shape in shapes.items()}
 
 
-# ---- STO-01 Round trip ----------------------------------------------------------------------------
+# STO-01 Round trip
 
 
 @requirement("STO-01", "example", "STORE")
@@ -106,15 +106,13 @@ def test_round_trip(backend: Backend, data: st.DataObject, drawn: Drawn) -> None
     """Any order of the names, both memory orders, numbers that no text keeps."""
     names = data.draw(st.permutations(sorted(drawn.params)))
     odd = data.draw(st.sampled_from((-0.0, np.inf, np.nan, 1 / 3)))
-    params = {
-        name: np.where(drawn.params[name] == 1, odd, drawn.params[name]).astype(drawn.x.dtype) for name in names
-    }
+    params = {name: np.where(drawn.params[name] == 1, odd, drawn.params[name]).astype(drawn.x.dtype) for name in names}
     if data.draw(st.booleans()):
         params = {name: np.asfortranarray(array) for name, array in params.items()}
     survives(backend, drawn.network, params, {})
 
 
-# ---- STO-02 Masks are saved -----------------------------------------------------------------------
+# STO-02 Masks are saved
 
 
 @requirement("STO-02", "example", "STORE")
@@ -135,7 +133,7 @@ def test_masks(backend: Backend, data: st.DataObject, drawn: Drawn) -> None:
     survives(backend, drawn.network, drawn.params, data.draw(masks_of(drawn.params)))
 
 
-# ---- STO-03 Names are data ------------------------------------------------------------------------
+# STO-03 Names are data
 
 ODD_NAMES = ("../a", "A", "a", "arr_0", "arr_1", "a/b", "file", "\u00e9", "a b", "nul", ".", "x.npy", '"', "\n")
 
@@ -147,9 +145,7 @@ def test_names_example(backend: Backend) -> None:
         params = {name: array * number for number, (name, array) in enumerate(ones(first, second).items())}
         with empty_folder() as folder:
             backend.save(folder / "here", line(first, second), params, {f"{second}.bias": np.array([False])})
-            expect_equal(
-                [path.name for path in folder.iterdir()], ["here"], f"the folder after save() of {first!r}"
-            )
+            expect_equal([path.name for path in folder.iterdir()], ["here"], f"the folder after save() of {first!r}")
             network, got, masks = backend.load(folder / "here")
         expect_equal(network, line(first, second), f"the network of {first!r} and {second!r}")
         expect_equal(got, params, f"the parameters of {first!r} and {second!r}")
@@ -170,7 +166,7 @@ def test_names(backend: Backend, data: st.DataObject, drawn: Drawn, names: list[
     survives(backend, build(*nodes), renamed(drawn.params), renamed(masks))
 
 
-# ---- STO-04 Damaged files -------------------------------------------------------------------------
+# STO-04 Damaged files
 
 
 @requirement("STO-04", "example")
@@ -220,7 +216,7 @@ def test_damaged(data: st.DataObject, drawn: Drawn) -> None:
     expect_equal((bits(got), bits(got_masks)), (bits(drawn.params), bits(masks)), said)
 
 
-# ---- STO-05 What does not fit is not saved --------------------------------------------------------
+# STO-05 What does not fit is not saved
 
 
 @requirement("STO-05", "example")
@@ -274,7 +270,7 @@ def test_unfitting(data: st.DataObject, drawn: Drawn) -> None:
         expect_equal(list(folder.iterdir()), [], "the folder afterwards")
 
 
-# ---- STO-06 Nothing is executed -------------------------------------------------------------------
+# STO-06 Nothing is executed
 
 
 class Malicious:

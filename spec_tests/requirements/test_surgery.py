@@ -64,7 +64,7 @@ def logits(network: Network, params: Params, x: Array) -> list[oracle.Table]:
     return oracle.logits(network, params, x)
 
 
-# ---- SUR-01 What goes -----------------------------------------------------------------------------
+# SUR-01 What goes
 
 
 @requirement("SUR-01", "example", "REMOVE")
@@ -83,7 +83,7 @@ def test_what_goes(backend: Backend, data: st.DataObject, drawn: Drawn) -> None:
     expect_equal(got, define.compacted(drawn.network, drawn.params, units), said)
 
 
-# ---- SUR-02 Survivors -----------------------------------------------------------------------------
+# SUR-02 Survivors
 
 
 @requirement("SUR-02", "example", "REMOVE")
@@ -119,13 +119,12 @@ def test_survivors(backend: Backend, data: st.DataObject, drawn: Drawn) -> None:
         expect_equal((mine.dtype.name, mine.shape), (array.dtype.name, array.shape), f"{name!r} after {said}")
         expect_equal(mine.tobytes(), array.tobytes(), f"the bytes of {name!r} after {said}")
     left = {
-        name: [unit for unit in range(len(odd[f"{name}.bias"])) if unit not in gone]
-        for name, gone in units.items()
+        name: [unit for unit in range(len(odd[f"{name}.bias"])) if unit not in gone] for name, gone in units.items()
     }
     expect_equal(kept_units(backend, drawn.network, odd, units), left, f"what is kept by {said}")
 
 
-# ---- SUR-03 The list decides ----------------------------------------------------------------------
+# SUR-03 The list decides
 
 
 @requirement("SUR-03", "example", "REMOVE")
@@ -151,7 +150,7 @@ def test_list(backend: Backend, data: st.DataObject, drawn: Drawn) -> None:
     expect_equal({name: np.shape(array) for name, array in got.items()}, should, said)
 
 
-# ---- SUR-04 A layer keeps a unit ------------------------------------------------------------------
+# SUR-04 A layer keeps a unit
 
 
 @requirement("SUR-04", "example", "REMOVE")
@@ -168,7 +167,7 @@ def test_emptied(backend: Backend, data: st.DataObject, drawn: Drawn) -> None:
     refused(backend, drawn.network, drawn.params, data.draw(draw.removals(drawn)) | {layer: everybody})
 
 
-# ---- SUR-05 The function is preserved -------------------------------------------------------------
+# SUR-05 The function is preserved
 
 KINK = mlp([[1], [2]], [1, 1], [[1, 10]], [0])
 
@@ -224,15 +223,13 @@ def test_cut(data: st.DataObject, drawn: Drawn) -> None:
     expect_equal(got, define.cut(drawn.network, drawn.params, units), f"cut_outgoing(..., {units})")
 
 
-# ---- SUR-06 Unread units --------------------------------------------------------------------------
+# SUR-06 Unread units
 
 
 def unread(network: Network, params: Params, masks: Masks) -> dict[str, list[int]]:
     """Return the units that the reference finds unread."""
     unit_masks = unread_units(params, find_groups(network, params), masks)
-    return {
-        name: [unit for unit, keep in enumerate(mask.tolist()) if not keep] for name, mask in unit_masks.items()
-    }
+    return {name: [unit for unit, keep in enumerate(mask.tolist()) if not keep] for name, mask in unit_masks.items()}
 
 
 @requirement("SUR-06", "example")
@@ -280,7 +277,7 @@ def test_unread(data: st.DataObject, drawn: Drawn) -> None:
     expect_equal(got, logits(drawn.network, loud, drawn.x), f"the logits without {gone}, which output something")
 
 
-# ---- SUR-07 What is no list of units --------------------------------------------------------------
+# SUR-07 What is no list of units
 
 
 @requirement("SUR-07", "example", "REMOVE")
@@ -312,7 +309,7 @@ def test_message_says_what(data: st.DataObject, drawn: Drawn) -> None:
         fail(repr(error), f"InvalidInput naming {layer!r}", said)
 
 
-# ---- SUR-08 Removal of what outputs 0 -------------------------------------------------------------
+# SUR-08 Removal of what outputs 0
 
 
 @requirement("SUR-08", "example", "REMOVE")
@@ -336,7 +333,7 @@ def test_silent(backend: Backend, data: st.DataObject, drawn: Drawn) -> None:
         expect_equal(logits(drawn.network, got, drawn.x), should, f"the logits of {drawn.x!r} after {said}")
 
 
-# ---- SUR-09 In steps or at once -------------------------------------------------------------------
+# SUR-09 In steps or at once
 
 
 @requirement("SUR-09", "example", "REMOVE")
@@ -366,7 +363,7 @@ def test_steps(backend: Backend, data: st.DataObject, drawn: Drawn) -> None:
     expect_equal(twice, remove(backend, drawn.network, drawn.params, both)[0], f"{said} after {first}")
 
 
-# ---- SUR-10 Nothing to remove ---------------------------------------------------------------------
+# SUR-10 Nothing to remove
 
 
 @requirement("SUR-10", "example", "REMOVE")
@@ -387,7 +384,7 @@ def test_nothing(backend: Backend, data: st.DataObject, drawn: Drawn) -> None:
     expect_equal(got, drawn.params, said)
 
 
-# ---- SUR-11 The signature stays -------------------------------------------------------------------
+# SUR-11 The signature stays
 
 
 @requirement("SUR-11", "example", "REMOVE")
@@ -411,7 +408,7 @@ def test_signature(backend: Backend, data: st.DataObject, drawn: Drawn) -> None:
     refused(backend, drawn.network, drawn.params, units | {"out": [0]})
 
 
-# ---- SUR-12 Everything keyed alike ----------------------------------------------------------------
+# SUR-12 Everything keyed alike
 
 
 def without(network: Network, params: Params, arrays: Params, units: Units) -> dict[str, Array]:
@@ -459,7 +456,7 @@ def test_alike(data: st.DataObject, drawn: Drawn) -> None:
         expect_equal(mine, small(slot), f"slot {place} of the compacted update without {units}")
 
 
-# ---- SUR-13 Given things stay as they are ---------------------------------------------------------
+# SUR-13 Given things stay as they are
 
 
 @requirement("SUR-13", "example", "REMOVE")
@@ -486,7 +483,7 @@ def test_pure(backend: Backend, data: st.DataObject, drawn: Drawn) -> None:
             fail(f"{name!r} that shares memory with the one given", "an array of its own", said)
 
 
-# ---- SUR-14 Arrays of other groups ----------------------------------------------------------------
+# SUR-14 Arrays of other groups
 
 
 def refused_naming(arrays: Params, groups: Any, units: Units, name: str) -> None:

@@ -58,7 +58,7 @@ def same_steps(got: Sequence[TrainStep], should: Sequence[TrainStep], said: str)
         expect_equal(step.used, other.used, said)
 
 
-# ---- TRN-01 to TRN-05 The formulas ----------------------------------------------------------------
+# TRN-01 to TRN-05 The formulas
 
 
 @requirement("TRN-01", "example", "TRAIN")
@@ -127,7 +127,7 @@ def test_decoupled(backend: Backend, case: TrainCase) -> None:
     follows(backend, case)
 
 
-# ---- TRN-06 Removed entries are 0 -----------------------------------------------------------------
+# TRN-06 Removed entries are 0
 
 
 @requirement("TRN-06", "example", "TRAIN")
@@ -156,7 +156,7 @@ def test_removed(backend: Backend, case: TrainCase) -> None:
         expect_equal(step.used, step.read, f"what is used in {said}")
 
 
-# ---- TRN-07 Memory of removed entries -------------------------------------------------------------
+# TRN-07 Memory of removed entries
 
 
 @requirement("TRN-07", "example")
@@ -201,7 +201,7 @@ def run_of(case: TrainCase, optimiser: training.Optimiser) -> tuple[Any, ...]:
     return case.x, case.labels, case.batches, optimiser, training.constant(case.optimiser.rate)
 
 
-# ---- TRN-08 Kept entries --------------------------------------------------------------------------
+# TRN-08 Kept entries
 
 
 @requirement("TRN-08", "example", "TRAIN")
@@ -255,7 +255,7 @@ def test_kept_alone(spec: OptimiserSpec, seed: int, dtype: Any, before: int) -> 
         expect_equal(state.updates, alone.updates, "the count of updates")
 
 
-# ---- TRN-09 Order of batches ----------------------------------------------------------------------
+# TRN-09 Order of batches
 
 
 @requirement("TRN-09", "example", "TRAIN")
@@ -304,7 +304,7 @@ def test_rates(plan: list[tuple[int, float]], data: st.DataObject) -> None:
     expect_equal(weights_by_rate(case, [rate for _, rate in plan], first), should, f"steps({plan}, first={first})")
 
 
-# ---- TRN-10 Masks of ones -------------------------------------------------------------------------
+# TRN-10 Masks of ones
 
 
 @requirement("TRN-10", "example", "TRAIN")
@@ -320,7 +320,7 @@ def test_ones(backend: Backend, case: TrainCase) -> None:
     same_steps(backend.train(ones), backend.train(replace(case, masks={})), call("train", ones))
 
 
-# ---- TRN-11 Types and shapes ----------------------------------------------------------------------
+# TRN-11 Types and shapes
 
 
 def keeps_types(backend: Backend, case: TrainCase) -> None:
@@ -357,14 +357,12 @@ def test_types(backend: Backend, case: TrainCase) -> None:
     keeps_types(backend, case)
 
 
-# ---- TRN-12 Given things stay as they are ---------------------------------------------------------
+# TRN-12 Given things stay as they are
 
 
 def copies(case: TrainCase) -> tuple[Any, ...]:
     """Return copies of every array of a case."""
-    named = tuple(
-        {name: np.array(array) for name, array in arrays.items()} for arrays in (case.params, case.masks)
-    )
+    named = tuple({name: np.array(array) for name, array in arrays.items()} for arrays in (case.params, case.masks))
     return *named, np.array(case.x), np.array(case.labels), [np.array(rows) for rows in case.batches]
 
 
@@ -408,12 +406,10 @@ def test_states_are_values(case: TrainCase) -> None:
     expect_equal(grads, given_grads, "the gradients")
     for name, array in after.params.items():
         others = (state.params[name], case.params[name], grads[name])
-        expect_equal(
-            [np.shares_memory(array, other) for other in others], [False] * 3, f"memory shared by {name!r}"
-        )
+        expect_equal([np.shares_memory(array, other) for other in others], [False] * 3, f"memory shared by {name!r}")
 
 
-# ---- TRN-13 What is refused -----------------------------------------------------------------------
+# TRN-13 What is refused
 
 
 @requirement("TRN-13", "example", "TRAIN")
@@ -518,7 +514,7 @@ def test_refused_masks(backend: Backend, case: TrainCase, kind: str, data: st.Da
     unchanged(case, before)
 
 
-# ---- TRN-14 What stands under a mask decides nothing ----------------------------------------------
+# TRN-14 What stands under a mask decides nothing
 
 
 @requirement("TRN-14", "example", "TRAIN")
@@ -545,7 +541,7 @@ def test_under_the_mask(backend: Backend, case: TrainCase, hidden: float) -> Non
     same_steps(got, backend.train(case), call("train", other))
 
 
-# ---- TRN-15 Positive zero -------------------------------------------------------------------------
+# TRN-15 Positive zero
 
 
 def clear_signs(backend: Backend, case: TrainCase) -> None:
@@ -570,7 +566,7 @@ def test_positive_zero(backend: Backend, case: TrainCase) -> None:
     clear_signs(backend, case)
 
 
-# ---- TRN-16 Steps of the learning rate ------------------------------------------------------------
+# TRN-16 Steps of the learning rate
 
 
 @requirement("TRN-16", "example")
@@ -591,7 +587,7 @@ def test_step_decay(drops: list[int], factor: float) -> None:
         expect_equal(rate(step), now, f"step_decay(8.0, {drops}, {factor})({step})")
 
 
-# ---- The whole run --------------------------------------------------------------------------------
+# The whole run
 
 
 @requirement("TRN-08", "property")

@@ -111,9 +111,7 @@ def between(draw: st.DrawFn, op: Op, kind: Kind) -> Drawn:
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     # The entries that reach an average-pool are multiples of PARTS, so that its means are integers.
     scale = PARTS if op == "avg_pool2d" else 1
-    params = {
-        name: values(rng, shape, kind, scale if name == "front.bias" else 1) for name, shape in shapes.items()
-    }
+    params = {name: values(rng, shape, kind, scale if name == "front.bias" else 1) for name, shape in shapes.items()}
     x = values(rng, (count, 2, *example[1:]), kind, scale)
     drawn = Drawn(build(*nodes, Dense("out")), params, x, rng.integers(0, classes, count))
     return drawn if kind == "integers" else gentle(drawn, rng)

@@ -38,9 +38,7 @@ def like(draw: st.DrawFn, params: dict[str, Array], values: st.SearchStrategy[fl
 
 
 @st.composite
-def by_unit(
-    draw: st.DrawFn, params: dict[str, Array], values: st.SearchStrategy[float] = SMALL
-) -> dict[str, Array]:
+def by_unit(draw: st.DrawFn, params: dict[str, Array], values: st.SearchStrategy[float] = SMALL) -> dict[str, Array]:
     """Draw one number for each index of axis 0 of every weight."""
     return {
         name: draw(arrays(st.just(array.shape[:1]), values, array.dtype))

@@ -72,9 +72,7 @@ def core_cases(draw: st.DrawFn) -> SelectCase:
     scores = np.array(order, dtype=dtype)
     tensors = draw(st.integers(1, 2))
     if tensors == 1 or draw(st.booleans()):
-        shaped = {
-            f"t{i}": scores.reshape(draw(st.sampled_from(((size,), (2, size // 2))))) + i for i in range(tensors)
-        }
+        shaped = {f"t{i}": scores.reshape(draw(st.sampled_from(((size,), (2, size // 2))))) + i for i in range(tensors)}
         return SelectCase(shaped, count / size, "local")
     return SelectCase({"t0": scores[:3], "t1": scores[3:]}, count / size, "global")
 
@@ -126,9 +124,7 @@ def _with_sparsity(draw: st.DrawFn, case: SelectCase) -> SelectCase:
 def pool_sizes(case: SelectCase) -> tuple[list[int], list[int]]:
     """Return the size of every pool and how many of it are removed already."""
     size = {name: scores.size for name, scores in case.scores.items()}
-    gone = {
-        name: int((~case.within[name]).sum()) if case.within and name in case.within else 0 for name in case.scores
-    }
+    gone = {name: int((~case.within[name]).sum()) if case.within and name in case.within else 0 for name in case.scores}
     if case.pools == "global":
         return [sum(size.values())], [sum(gone.values())]
     return list(size.values()), list(gone.values())

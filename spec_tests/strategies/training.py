@@ -85,9 +85,7 @@ def straight_cases(draw: st.DrawFn, optimisers: st.SearchStrategy[OptimiserSpec]
 @st.composite
 def straight_masks(draw: st.DrawFn, width: int) -> dict[str, Any]:
     """Draw masks of everything but the anchor: nothing kept, all kept, some; the bias too, or no mask at all."""
-    flags = draw(
-        st.one_of(st.just([0] * 8), st.just([1] * 8), st.lists(st.integers(0, 1), min_size=8, max_size=8))
-    )
+    flags = draw(st.one_of(st.just([0] * 8), st.just([1] * 8), st.lists(st.integers(0, 1), min_size=8, max_size=8)))
     weight = np.array([[*flags[:width], 1], [*flags[3 : 3 + width], flags[0]]], bool)
     masks = {"out.weight": weight, "out.bias": np.array(flags[6:], bool)}
     return {name: mask for name, mask in masks.items() if draw(st.booleans())}
