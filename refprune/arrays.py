@@ -45,7 +45,7 @@ def masked(array: Array, mask: Mask | None) -> Array:
     if mask is None:
         return array.copy()  # ARR-09
     zero = array.dtype.type(0)  # ARR-07, ARR-08
-    return np.where(mask, array, zero)  # ARR-01, ARR-06
+    return np.where(mask, array, zero)  # ARR-01, ARR-06, ARR-10
 
 
 def check_masks(masks: Masks, arrays: Mapping[str, Array]) -> None:

@@ -127,8 +127,8 @@ def build(*nodes: Node) -> Network:
 
 
 def _with_inputs(node: Node, before: tuple[str, ...]) -> Node:
-    """Return the node reading the one before it, if it does not say what it reads."""  # NET-01
-    return replace(node, inputs=before[-1:]) if before and node.inputs == () else node
+    """Return the node reading the one before it, if it does not say what it reads."""
+    return replace(node, inputs=before[-1:]) if before and node.inputs == () else node  # NET-01
 
 
 def _checked_node(node: Node, before: tuple[str, ...]) -> Node:
@@ -212,7 +212,8 @@ def infer_shapes(network: Network, params: Params) -> dict[str, Shape]:
     """
     expected = {f"{node.name}.{part}" for node in layers(network) for part in ("weight", "bias")}
     if set(params) != expected:  # NET-04
-        raise InvalidInput("parameters", sorted(set(params) ^ expected), f"exactly {sorted(expected)}")
+        got = f"missing {sorted(expected - set(params))}, unknown {sorted(set(params) - expected)}"
+        raise InvalidInput("parameters", got, f"exactly {sorted(expected)}")
     shapes: dict[str, Shape] = {}
     for node in network:
         shapes[node.name] = _node_shape(node, [shapes[name] for name in node.inputs], params)  # NET-03

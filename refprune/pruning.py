@@ -83,7 +83,10 @@ def check_levels(method: Method, params: Params) -> None:
 def iterate(
     params: Params, method: Method, sparsities: Iterable[Sparsity], collect: Collect, retrain: Retrain
 ) -> Iterator[Round]:
-    """Yield one Round for each sparsity, each within the masks of the one before."""
+    """Yield one Round for each sparsity, each within the masks of the one before.
+
+    The masks are applied to what `retrain` gets, and again to what it returns.
+    """
     pruned: Pruned | None = None
     for sparsity in sparsities:
         pruned = prune(method, collect(params), sparsity, pruned)
@@ -170,8 +173,11 @@ def prune_while_training(
     The masks of step t hold from then on: the state that is yielded already has them applied.
 
     Raises:
-        InvalidInput: a schedule that ends after the run, a batch that is none; before any update.
+        InvalidInput: a schedule that ends after the run, a run without updates, a criterion and a granularity
+            that cannot be combined, a batch that is none; before any update.
     """
+    if len(batches) == 0:  # PRU-10
+        raise InvalidInput("batches", "none", "one update or more: what prunes before it is seen after it")
     fires = frozenset(firing_steps(schedule, len(batches)))
     check_levels(method, params)
     check_batches(x, labels, batches)

@@ -63,7 +63,7 @@ def select(
     min_kept = check_integer("min_kept", min_kept, least=0)
     pools = checked_pools(scope(scores), scores)
     targets = _targets(pools, sparsity)
-    alive = {name: _alive(name, array, within or {}) for name, array in scores.items()}
+    alive = {name: _alive(name, array, within or {}) for name, array in scores.items()}  # SEL-19
     masks: dict[str, Mask] = {}
     short: dict[str, int] = {}
     for pool, names in pools.items():
@@ -188,4 +188,4 @@ def _split(flat: Mask, names: tuple[str, ...], scores: Scores) -> dict[str, Mask
     """Cut the pool's flat mask back into its tensors."""
     ends = np.cumsum([scores[name].size for name in names])[:-1]
     parts = np.split(flat, ends)
-    return {name: part.reshape(scores[name].shape) for name, part in zip(names, parts, strict=True)}
+    return {name: part.reshape(scores[name].shape) for name, part in zip(names, parts, strict=True)}  # SEL-18

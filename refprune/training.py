@@ -116,7 +116,16 @@ class State:
 
 
 def start(params: Params, optimiser: Optimiser, masks: Masks | None = None) -> State:
-    """Return the state before the first update: masks applied, memory zero, no update done."""
+    """Return the state before the first update: masks applied, memory zero, no update done.
+
+    Args:
+        params: where training starts; copied, so that later updates do not reach them.
+        optimiser: how many slots of memory each parameter gets.
+        masks: what is removed from the start.
+
+    Raises:
+        InvalidInput: masks that do not fit.
+    """
     params = apply_masks(params, masks or {})  # TRN-12, TRN-14
     slots = {name: tuple(np.zeros_like(w) for _ in range(optimiser.slots)) for name, w in params.items()}
     return State(params, slots)
@@ -174,7 +183,7 @@ def one_step(
     network: Network, state: State, x: Array, labels: Array, optimiser: Optimiser, rate: float, masks: Masks
 ) -> Step:
     """Return one update on the batch x (N, ...) with labels (N,)."""
-    loss, grads = loss_and_grads(network, state.params, x, labels)
+    loss, grads = loss_and_grads(network, state.params, x, labels)  # BAC-08: the state is masked
     return Step(loss, update(state, grads, optimiser, rate, masks))
 
 
@@ -247,7 +256,22 @@ def train(
     masks: Masks | None = None,
     first: int = 0,
 ) -> Params:
-    """Return the parameters after all steps from `first` on, with a fresh optimiser."""
+    """Return the parameters after all steps from `first` on, with a fresh optimiser.
+
+    Args:
+        network: what is trained.
+        params: where it starts; they stay as they are.
+        x: all examples (n, ...).
+        labels: their classes (n,).
+        batches: index arrays into x, one for each step of the whole run.
+        optimiser: one formula for all parameters.
+        rate: learning rate by step.
+        masks: what stays removed, from before the first forward on.
+        first: the step the run goes on from.
+
+    Raises:
+        InvalidInput: what `start` and `steps` refuse; before any update.
+    """
     state = start(params, optimiser, masks)  # PRU-09
     for step in steps(network, state, x, labels, batches, optimiser, rate, masks, first):
         state = step.state

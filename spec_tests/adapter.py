@@ -11,7 +11,34 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
 from refprune.arrays import Array, Masks, Params, Scores
-from refprune.network import Network
+from refprune.network import AvgPool2d, Conv2d, Dense, Flatten, Input, MaxPool2d, Network, Relu
+
+# A call in a message of the suite can be pasted after `from spec_tests.adapter import *`.
+__all__ = [
+    "PROFILES",
+    "AvgPool2d",
+    "Backend",
+    "Blocks",
+    "Conv2d",
+    "Declaration",
+    "Dense",
+    "Elements",
+    "Flatten",
+    "Input",
+    "MaxPool2d",
+    "NofM",
+    "OptimiserSpec",
+    "Profile",
+    "Relu",
+    "ScheduleCase",
+    "ScoreCase",
+    "SelectCase",
+    "Session",
+    "TrainCase",
+    "TrainStep",
+    "Units",
+    "Unsupported",
+]  # fmt: skip
 
 Profile = Literal["SELECT", "STATEFUL", "SCORE", "APPLY", "TRAIN", "SCHEDULE", "REMOVE", "RANDOM", "ACCOUNT", "STORE"]
 PROFILES: tuple[Profile, ...] = (
@@ -48,6 +75,12 @@ class Declaration:
     """The sign of a removed entry's zero."""
     exact: bool = True
     """Whether forward adds products only, so that small integers come out exactly (no transformed convolution)."""
+
+    def __post_init__(self) -> None:
+        """Refuse a misspelt profile: nothing of it would be tested."""
+        unknown = set(self.profiles) - set(PROFILES)
+        if unknown:
+            raise ValueError(f"profiles: got {sorted(unknown)}, expected some of {PROFILES}")
 
 
 # SELECT

@@ -3,6 +3,9 @@
 In an example a case outside skips the check with its reason; in a property it is not drawn (`assume`).
 """
 
+from dataclasses import replace
+from numbers import Integral
+
 import pytest
 
 from spec_tests.adapter import Backend, Blocks, Declaration, Elements, NofM, SelectCase, Units
@@ -13,11 +16,12 @@ KINDS = {Elements: "element", Units: "unit", Blocks: "block", NofM: "n_of_m"}
 def outside(declaration: Declaration, case: SelectCase) -> str:
     """Return why a case is outside what is declared; empty when it is inside."""
     kind = KINDS[type(case.granularity)]
+    sparsity: object = case.sparsity  # may be an integer of NumPy's
     reasons = {
         f"no granularity {kind}": kind not in declaration.granularities,
         f"no {case.pools} pools": case.pools not in declaration.pools,
         "no masks of what is alive": bool(case.within) and not declaration.within,
-        "no integer counts": isinstance(case.sparsity, int) and not declaration.integer_counts,
+        "no integer counts": isinstance(sparsity, Integral) and not declaration.integer_counts,
     }
     return next((f"declares {reason}" for reason, holds in reasons.items() if holds), "")
 
@@ -25,6 +29,13 @@ def outside(declaration: Declaration, case: SelectCase) -> str:
 def inside(backend: Backend, case: SelectCase) -> bool:
     """Say whether a backend claims a case."""
     return not outside(backend.declaration, case)
+
+
+def declared(backend: Backend, case: SelectCase) -> SelectCase:
+    """Return the case in declared pools, where it can be asked there: one tensor is the same pool, local or global."""
+    if len(case.scores) != 1 or case.pools in backend.declaration.pools:
+        return case
+    return replace(case, pools="global" if case.pools == "local" else "local")
 
 
 def needs(backend: Backend, case: SelectCase) -> None:

@@ -1,13 +1,18 @@
 """How a check speaks: the requirement it belongs to, what was got, what should be, how to see it again."""
 
 import functools
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import re
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Literal, NoReturn, TypeVar
 
 import numpy as np
 import pytest
 
+from refprune.data import shared_file
 from spec_tests.adapter import Profile, Unsupported
 
 Function = TypeVar("Function", bound=Callable[..., None])
@@ -56,12 +61,15 @@ def requirement(name: str, kind: Kind, profile: Profile | None = None) -> Callab
         @functools.wraps(function)
         def check(*args: Any, **kwargs: Any) -> None:
             backend = kwargs.get("backend")
-            if profile is not None and backend is not None and profile not in backend.declaration.profiles:
-                pytest.skip(f"not applicable: {backend.declaration.name} does not claim {profile}")
+            if profile is not None and backend is not None:
+                if profile not in backend.declaration.profiles:
+                    pytest.skip(f"not applicable: {backend.declaration.name} does not claim {profile}")
+                kwargs["backend"] = _Recorded(backend)
             try:
-                function(*args, **kwargs)
+                with _warnings_of(backend):
+                    function(*args, **kwargs)
             except Exception as error:
-                raise _violation(name, error) from error
+                raise _violation(name, error, kwargs.get("backend")) from error
 
         CHECKS.append(Check(name, kind, profile, check))
         return check  # type: ignore[return-value]  # functools.wraps keeps the signature
@@ -69,14 +77,59 @@ def requirement(name: str, kind: Kind, profile: Profile | None = None) -> Callab
     return decorate
 
 
-def _violation(name: str, error: Exception) -> Violation:
-    said = str(error) if isinstance(error, AssertionError) else f"raised {type(error).__name__}: {error}"
-    if isinstance(error, Unsupported):
-        said = f"{said} (inside the declared domain: the claim is not kept)"
-    violation = Violation(f"{name}: {said}")
+class _Recorded:
+    """A backend that remembers its last call, for the message of an exception."""
+
+    def __init__(self, backend: Any) -> None:
+        self.backend, self.last = backend, ""
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.backend, name)
+        if not callable(found):
+            return found
+
+        def operation(*arguments: Any, **named: Any) -> Any:
+            try:
+                return found(*arguments, **named)
+            except Exception:
+                self.last = call(name, *arguments, *named.values())
+                raise
+
+        return operation
+
+
+@contextmanager
+def _warnings_of(backend: Any) -> Iterator[None]:
+    """Make warnings of the reference errors; those of another library are its own affair, wherever the suite runs."""
+    own = backend is None or backend.declaration.name == "refprune"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error" if own else "ignore")
+        yield
+
+
+def _violation(name: str, error: Exception, backend: Any) -> Violation:
+    if isinstance(error, AssertionError):
+        said = str(error)
+    else:
+        said = f"raised {type(error).__name__}: {error}"
+        if isinstance(error, Unsupported):
+            said = f"{said} (inside the declared domain: the claim is not kept)"
+        if isinstance(backend, _Recorded) and backend.last:
+            said = f"{said}\n    [{backend.last}]"
+    strength = "" if name not in should_ids() else " (SHOULD)"
+    violation = Violation(f"{name}{strength}: {said}")
     for note in getattr(error, "__notes__", ()):
         violation.add_note(note)
     return violation
+
+
+@functools.cache
+def should_ids() -> frozenset[str]:
+    """Return the requirements that are recommendations."""
+    pages = shared_file("docs", "spec").glob("*.md")
+    return frozenset(
+        re.findall(r"(?m)^### ([A-Z]{3}-\d{2}) \(SHOULD\)", "\n".join(p.read_text("utf-8") for p in pages))
+    )
 
 
 def fail(got: object, should: object, call: str) -> NoReturn:
@@ -117,20 +170,33 @@ def refuses(action: Callable[[], object], call: str) -> Exception:
 
 
 def show(value: object) -> str:
-    """Write a value as Python that can be pasted: `from numpy import *` knows all the names."""
+    """Write a value as Python that can be pasted, a text as it is.
+
+    What is pasted needs `from numpy import *` and `from spec_tests.adapter import *`.
+    """
+    return value if isinstance(value, str) else _literal(value)
+
+
+def _literal(value: object) -> str:
+    """Write a value so that it comes back bit by bit, in its memory order."""
     if isinstance(value, np.ndarray):
-        return np.array_repr(value).replace("\n", "")
+        with np.printoptions(floatmode="unique", threshold=sys.maxsize, linewidth=sys.maxsize):
+            text = " ".join(np.array_repr(value).split())
+        fortran = value.flags.f_contiguous and not value.flags.c_contiguous
+        return f"asfortranarray({text})" if fortran else text
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key!r}: {show(entry)}" for key, entry in value.items()) + "}"
-    if isinstance(value, str):
-        return value
+        return "{" + ", ".join(f"{key!r}: {_literal(entry)}" for key, entry in value.items()) + "}"
+    if is_dataclass(value) and not isinstance(value, type):
+        parts = (f"{field.name}={_literal(getattr(value, field.name))}" for field in fields(value))
+        return f"{type(value).__name__}({', '.join(parts)})"
+    if type(value) in (tuple, list):
+        entries: Any = value
+        inner = ", ".join(map(_literal, entries))
+        comma = "," if len(entries) == 1 else ""
+        return f"({inner}{comma})" if isinstance(value, tuple) else f"[{inner}]"
     return repr(value)
 
 
 def call(operation: str, *arguments: object) -> str:
     """Write a call of the backend as Python that can be pasted."""
-    return f"backend.{operation}({', '.join(_argument(argument) for argument in arguments)})"
-
-
-def _argument(value: object) -> str:
-    return repr(value) if isinstance(value, str) else " ".join(show(value).split())
+    return f"backend.{operation}({', '.join(map(_literal, arguments))})"

@@ -27,12 +27,12 @@ from refprune.lab.workers import Report, WorkerFailed, run_side_by_side
 from refprune.schedules import CURVES
 
 DEFAULT_RUNS = (
-    Settings(network="lenet-300-100", granularity="element", sparsity=0.9),
+    Settings(network="lenet-300-100", granularity="element", sparsity=0.9, scope="global", retrain_rate=0.1),
     Settings(network="cnn-8x8", granularity="unit", sparsity=0.5, epochs=20, retrain_epochs=6),
 )
 """What `refprune run` runs when no network is named."""
-MNIST_EPOCHS = {"epochs": 4, "retrain_epochs": 1}
-"""MNIST has 46 times the training examples of the digits."""
+MNIST = {"epochs": 4, "retrain_epochs": 1, "rate": 0.01, "retrain_rate": 0.01}
+"""MNIST has 46 times the training examples of the digits; at the rate for the digits lenet-5 diverges."""
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 
 
@@ -66,12 +66,15 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser(
         "run",
         help="train, prune, retrain and compact networks on real images",
-        description="Without options: lenet-300-100 by element to 0.9 and cnn-8x8 by unit to 0.5, five seeds. "
-        "Any other network is run like lenet-300-100.",
+        description="Without options: lenet-300-100 by element to 0.9, all layers in one pool, and cnn-8x8 by unit to "
+        "0.5, layer by layer; five seeds. Any other network is run like lenet-300-100.",
     )
     run.add_argument("--network", choices=sorted(ARCHITECTURES), help="one network (default: the two above)")
     run.add_argument(
-        "--data", choices=("digits", "mnist"), help="default digits; mnist is read from $REFPRUNE_DATA/mnist"
+        "--data",
+        choices=("digits", "mnist"),
+        help="default digits; mnist is read from $REFPRUNE_DATA/mnist, with {epochs} epochs of training and "
+        "{retrain_epochs} after each round".format(**MNIST),
     )
     run.add_argument("--criterion", choices=sorted(CRITERIA), help="default magnitude")
     run.add_argument(
@@ -79,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_granularity,
         help="element, unit, or a block such as 4x4 (default: the network's, above)",
     )
-    run.add_argument("--scope", choices=sorted(SCOPES), help="who competes with whom (default local)")
+    run.add_argument("--scope", choices=sorted(SCOPES), help="who competes with whom (default: the network's, above)")
     run.add_argument("--schedule", choices=("one-shot", *sorted(CURVES)), help="default geometric")
     run.add_argument("--sparsity", type=_fraction, help="fraction removed, in [0, 1] (default: the network's, above)")
     run.add_argument("--rounds", type=_positive, help="turns of prune and retrain (default 4)")
@@ -173,7 +176,7 @@ def _settings(options: argparse.Namespace) -> list[Settings]:
             raise InvalidInput("--rounds", given["rounds"], "1 with --schedule one-shot")
         given["schedule"] = "linear"
     if options.data == "mnist":
-        given |= MNIST_EPOCHS
+        given |= MNIST
     chosen = [run for run in DEFAULT_RUNS if run.network == options.network] if options.network else DEFAULT_RUNS
     return [Settings(**asdict(run) | given) for run in chosen or DEFAULT_RUNS[:1]]
 

@@ -34,6 +34,7 @@ class Selecting:
         """Flatten into lists, keep, and shape again."""
         if isinstance(case.granularity, Units | Blocks | NofM):
             raise Unsupported(f"{self.declaration.name} selects single entries")
+        check_floats(case)
         names = list(case.scores)
         if not names:
             raise ValueError("no tensors")
@@ -71,6 +72,12 @@ def living(case: SelectCase, name: str) -> list[bool]:
     if case.within is None or name not in case.within:
         return [True] * case.scores[name].size
     return [bool(entry) for entry in case.within[name].ravel().tolist()]
+
+
+def check_floats(case: SelectCase) -> None:
+    """Refuse scores that are no floating-point numbers."""
+    if any(scores.dtype.kind != "f" for scores in case.scores.values()):
+        raise TypeError("scores that are no floats")
 
 
 def check(scores: list[float], alive: list[bool], gone: int) -> None:
@@ -140,6 +147,7 @@ class PurePython:
 
     def select(self, case: SelectCase) -> Mapping[str, Any]:
         """Choose by granularity."""
+        check_floats(case)
         if isinstance(case.granularity, NofM):
             return _all_runs(case, case.granularity)
         if isinstance(case.granularity, Blocks):

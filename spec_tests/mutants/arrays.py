@@ -5,10 +5,13 @@ from typing import Any
 import numpy as np
 
 from refprune.errors import InvalidInput
+from spec_tests.backends.reference import Reference
 from spec_tests.mutants.mutant import Mutant, original
 
 ARRAYS = "refprune.arrays"
 MASKED, CHECK, COUNT = f"{ARRAYS}.masked", f"{ARRAYS}.check_masks", f"{ARRAYS}.count_kept"
+FLOATS = f"{ARRAYS}.check_float_arrays"
+_floats = original(FLOATS)
 _masked, _count, _is_weight = original(MASKED), original(COUNT), original(f"{ARRAYS}.is_weight")
 
 
@@ -47,6 +50,48 @@ def _shapes_only(masks: Any, arrays: Any) -> None:
     for name in masks:
         if name in arrays and np.shape(masks[name]) != arrays[name].shape:
             raise InvalidInput("masks", np.shape(masks[name]), str(arrays[name].shape))
+
+
+def _no_half(what: Any, arrays: Any) -> None:
+    """Take float32 and float64 only."""
+    _floats(what, arrays)
+    for name, array in arrays.items():
+        if array.dtype.itemsize < np.dtype(np.float32).itemsize:
+            raise InvalidInput(f"{what} {name!r}", array.dtype, "float32 or float64")
+
+
+def _no_scalar(what: Any, arrays: Any) -> None:
+    """Take arrays with axes only."""
+    _floats(what, arrays)
+    for name, array in arrays.items():
+        if array.ndim == 0:
+            raise InvalidInput(f"{what} {name!r}", array.shape, "at least one axis")
+
+
+def _any_order(what: Any, arrays: Any) -> None:
+    """Look at the kind of number only."""
+    _floats(what, {name: np.asarray(array).astype(array.dtype.newbyteorder("=")) for name, array in arrays.items()
+                   if isinstance(array, np.ndarray)})  # fmt: skip
+    _floats(what, {name: array for name, array in arrays.items() if not isinstance(array, np.ndarray)})
+
+
+class _Running(Reference):
+    """Run with masks made otherwise."""
+
+    def __init__(self, masks: Any) -> None:
+        self.masks = masks
+
+    def forward(self, network: Any, params: Any, masks: Any, x: Any) -> Any:
+        return super().forward(network, params, self.masks(params, masks), x)
+
+
+class _Multiplying(Reference):
+    """Multiply by the masks on the way."""
+
+    def forward(self, network: Any, params: Any, masks: Any, x: Any) -> Any:
+        checked = super().apply(params, masks)
+        with np.errstate(invalid="ignore"):
+            return super().forward(network, {name: params[name] * masks.get(name, 1.0) for name in checked}, {}, x)
 
 
 def _float32(masks: Any, arrays: Any) -> Any:
@@ -104,6 +149,9 @@ MUTANTS = (
         "integers and objects let in",
         {f"{ARRAYS}.check_float_arrays": lambda what, arrays: None},
     ),
+    Mutant("half precision refused", "ARR-03", "float16 is taken for no float", {FLOATS: _no_half}),
+    Mutant("arrays without axes refused", "ARR-03", "one score is an error", {FLOATS: _no_scalar}),
+    Mutant("any byte order", "ARR-03", "equal numbers of other bytes let in", {FLOATS: _any_order}),
     Mutant("entries counted in float32", "ARR-04", "M90: 16,777,217 becomes 16,777,216; JaxPruner", {COUNT: _float32}),
     Mutant("counted from zeros", "ARR-04", "M79: parameters that are 0; ShrinkBench", {COUNT: _nonzero}),
     Mutant(
@@ -145,4 +193,26 @@ MUTANTS = (
         "arrays without a mask are not copied",
         {MASKED: lambda a, m: a if m is None else _masked(a, m)},
     ),
+    Mutant(
+        "run with masks that fit",
+        "ARR-02",
+        "masks of nobody are dropped before the pass",
+        backend=_Running(lambda params, masks: {name: mask for name, mask in masks.items() if name in params}),
+    ),
+    Mutant(
+        "run without masks", "ARR-10", "the pass reads the dense weights", backend=_Running(lambda params, masks: {})
+    ),
+    Mutant(
+        "run upside down",
+        "ARR-10",
+        "M14: True means removed, in the pass only",
+        backend=_Running(lambda params, masks: {name: ~mask for name, mask in masks.items()}),
+    ),
+    Mutant(
+        "run with the weights' masks",
+        "ARR-10",
+        "masks of biases are forgotten in the pass",
+        backend=_Running(lambda params, masks: {name: mask for name, mask in masks.items() if _is_weight(name)}),
+    ),
+    Mutant("run on products", "ARR-10", "M20: NaN under a mask reaches the logits", backend=_Multiplying()),
 )

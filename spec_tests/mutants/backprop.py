@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from spec_tests.backends.reference import Reference
 from spec_tests.mutants.mutant import Mutant, original
 
 BACKPROP = "refprune.backprop"
@@ -94,10 +95,48 @@ def _in_place(network: Any, params: Any, x: Any) -> Any:
     return right
 
 
+def _first_slice_only(network: Any, params: Any, x: Any) -> Any:
+    """Leave out what does not fill a slice of 500, once there is one that is full."""
+    parts = [_forward(network, params, x[at : at + 500]) for at in range(0, max(len(x) - 499, 1), 500)]
+    return np.concatenate(parts)
+
+
+class _Unmasked(Reference):
+    """Take masks and leave them out."""
+
+    def loss_and_grads(self, network: Any, params: Any, masks: Any, x: Any, labels: Any) -> Any:
+        return super().loss_and_grads(network, params, {}, x, labels)
+
+
+class _WeightsMasked(Reference):
+    """Run with every bias, whatever its mask says."""
+
+    def loss_and_grads(self, network: Any, params: Any, masks: Any, x: Any, labels: Any) -> Any:
+        weights = {name: mask for name, mask in masks.items() if name.endswith(".weight")}
+        return super().loss_and_grads(network, params, weights, x, labels)
+
+
+class _Penalised(Reference):
+    """Add the number of removed entries to the loss."""
+
+    def loss_and_grads(self, network: Any, params: Any, masks: Any, x: Any, labels: Any) -> Any:
+        loss, grads = super().loss_and_grads(network, params, masks, x, labels)
+        return loss + sum(int((~mask).sum()) for mask in masks.values()), grads
+
+
+class _StraightThrough(Reference):
+    """Take the loss of the masked network and the gradients of the dense one."""
+
+    def loss_and_grads(self, network: Any, params: Any, masks: Any, x: Any, labels: Any) -> Any:
+        loss, _ = super().loss_and_grads(network, params, masks, x, labels)
+        return loss, super().loss_and_grads(network, params, {}, x, labels)[1]
+
+
 MUTANTS = (
     Mutant("all axes turned", "BAC-01", ".T for moveaxis", {f"{BACKPROP}.forward": _all_axes_turned}),
     Mutant("logits with the batch last", "BAC-01", "(classes, N)", {f"{BACKPROP}.forward": _batch_last}),
     Mutant("probabilities", "BAC-01", "softmax applied to the logits", {f"{BACKPROP}.forward": _softmaxed}),
+    Mutant("rest of the slices", "BAC-01", "only whole slices run", {f"{BACKPROP}.forward": _first_slice_only}),
     Mutant("uneven batch cut", "BAC-02", "drops the last", {f"{BACKPROP}.loss_and_grads": _last_example_lost}),
     Mutant("descent for gradient", "BAC-03", "the sign", {f"{BACKPROP}.loss_and_grads": _descent}),
     Mutant("unread layer left out", "BAC-04", "keys are missing", {f"{BACKPROP}._run_back": _only_read}),
@@ -109,4 +148,8 @@ MUTANTS = (
     Mutant("negative labels wrap", "BAC-06", "labels as indices", {f"{BACKPROP}.check_labels": _labels_wrap}),
     Mutant("labels cast", "BAC-06", "True and 1.5 as classes", {f"{BACKPROP}.check_labels": _labels_cast}),
     Mutant("batch changed", "BAC-07", "works in the caller's x", {f"{BACKPROP}.forward": _in_place}),
+    Mutant("masks left out", "BAC-08", "the dense network runs", backend=_Unmasked()),
+    Mutant("masks of biases left out", "BAC-08", "only weights are masked", backend=_WeightsMasked()),
+    Mutant("loss counts the removed", "BAC-08", "a penalty in the loss", backend=_Penalised()),
+    Mutant("gradients straight through", "BAC-08", "those of the dense network", backend=_StraightThrough()),
 )

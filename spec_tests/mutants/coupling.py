@@ -40,14 +40,15 @@ def _reader_rows(maker: str, reader: str, span: int, params: Any) -> Group:
     return right._replace(consumers=(Slice(f"{reader}.weight", 0, span),))
 
 
-def _one_column(array: Any, part: Slice, group: Group, kept: Any) -> Any:
+def _one_column(array: Any, part: Slice, kept: Any) -> Any:
     """Take column c for channel c, whatever the span."""
     return array.take(kept, axis=part.axis)
 
 
-def _channel_last(array: Any, part: Slice, group: Group, kept: Any) -> Any:
+def _channel_last(array: Any, part: Slice, kept: Any) -> Any:
     """Take every C-th column."""
-    columns = [pixel * group.size + unit for pixel in range(part.span) for unit in kept]
+    size = array.shape[part.axis] // part.span
+    columns = [pixel * size + unit for pixel in range(part.span) for unit in kept]
     return array.take(columns, axis=part.axis)
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from spec_tests.backends.reference import Reference
 from spec_tests.mutants.mutant import Mutant, original
 
 CRITERIA = "refprune.criteria"
@@ -76,6 +77,24 @@ def _nan_is_zero(contributions: Any, alive: Any) -> None:
         np.nan_to_num(array, copy=False)
 
 
+class _OwnUnitDraws(Reference):
+    """Hand the given draws on."""
+
+    def score(self, case: Any) -> Any:
+        scores = super().score(case)
+        return {name: case.unit_draws[name] for name in scores} if case.criterion == "random_unit" else scores
+
+
+class _GatesInPlace(Reference):
+    """Make the caller's gates absolute."""
+
+    def score(self, case: Any) -> Any:
+        scores = super().score(case)
+        for gates in (case.gates or {}).values():
+            np.abs(gates, out=gates)
+        return scores
+
+
 def _handed_on(array: Any, mask: Any) -> Any:
     """Work in the caller's array."""
     return np.abs(array, out=array)
@@ -124,6 +143,21 @@ MUTANTS = (
         "CRI-04",
         "taylor under the name of gradient",
         _criterion("first_order.gradient", _products),
+    ),
+    Mutant(
+        "gradients clipped",
+        "CRI-04",
+        "clipped at 5 for the optimiser, and scored so",
+        _criterion(
+            "first_order.gradient",
+            lambda e: {n: g.clip(-5, 5) if np.isfinite(g).all() else g for n, g in _ranked(e.grads).items()},
+        ),
+    ),
+    Mutant(
+        "taylor saturates",
+        "CRI-05",
+        "products clipped at 6",
+        _criterion("first_order.taylor", lambda e: {name: c.clip(-6, 6) for name, c in _products(e).items()}),
     ),
     Mutant(
         "taylor without the weight",
@@ -191,4 +225,6 @@ MUTANTS = (
     Mutant("NaN scores 0", "CRI-10", "M20: NaN is quietly the lowest", {NUMBERS: _nan_is_zero}),
     Mutant("NaN scored", "CRI-10", "M20: NaN reaches the selection", {NUMBERS: lambda contributions, alive: None}),
     Mutant("scored in place", "CRI-11", "the caller's weights are made absolute", {MASKED: _handed_on}),
+    Mutant("unit draws handed on", "CRI-11", "scores are the caller's own array", backend=_OwnUnitDraws()),
+    Mutant("gates made absolute", "CRI-11", "the caller's gates lose their signs", backend=_GatesInPlace()),
 )

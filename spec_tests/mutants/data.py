@@ -163,6 +163,22 @@ def _unchecked(rng: Any, examples: Any, size: Any, epochs: Any) -> Any:
     return _batches(rng, max(int(examples), 1), max(int(size or 0), 1), max(int(epochs or 0), 0))
 
 
+def _wrapping(rng: Any, examples: Any, size: Any, epochs: Any) -> Any:
+    """Add in the integer type that was given."""
+    drawn = _batches(rng, examples, size, epochs)
+    orders = np.concatenate(drawn).reshape(epochs, examples) if epochs else ()
+    ends = [
+        (start, type(size)(int(start + size) % 256) if isinstance(size, np.uint8) else start + size)
+        for start in range(0, examples, size)
+    ]
+    return tuple(order[start:end] for order in orders for start, end in ends)
+
+
+def _any_generator(rng: Any, examples: Any, size: Any, epochs: Any) -> Any:
+    """Take a seed, or whatever is there."""
+    return _batches(rng if isinstance(rng, np.random.Generator) else np.random.default_rng(0), examples, size, epochs)
+
+
 MUTANTS = (
     Mutant("trailing bytes accepted", "DAT-01", "a longer file is read in part", {IDX: _trailing_accepted}),
     Mutant("what there is", "DAT-01", "a download that broke off", {IDX: _what_there_is}),
@@ -184,5 +200,7 @@ MUTANTS = (
     Mutant("not shuffled", "DAT-05", "the order of the file", {BATCHES: _unshuffled}),
     Mutant("shuffled once", "DAT-05", "every epoch the same", {BATCHES: _shuffled_once}),
     Mutant("with replacement", "DAT-05", "examples twice in an epoch", {BATCHES: _with_replacement}),
+    Mutant("sizes wrap around", "DAT-05", "224 + 32 = 0 in 8 bits", {BATCHES: _wrapping}),
+    Mutant("any generator", "DAT-05", "a seed in place of a generator", {BATCHES: _any_generator}),
     Mutant("numbers unchecked", "DAT-05", "a size of 0, True, 2.0", {BATCHES: _unchecked}),
 )

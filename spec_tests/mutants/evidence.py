@@ -33,6 +33,11 @@ def _last_example(values: Any, dvalues: Any) -> Any:
     return _products(values[..., -1:], dvalues[..., -1:])
 
 
+def _own_output(values: Any, dvalues: Any) -> Any:
+    """Take the output for its gradient where nobody reads it."""
+    return _products(values, values if dvalues is None else dvalues)
+
+
 def _without_bias(network: Any, passed: Any) -> Any:
     """Leave the bias's share out."""
     right = _gates(network, passed)
@@ -67,6 +72,12 @@ def _everything(network: Any, params: Any, x: Any, labels: Any, needs: Any = (),
     return _collect(network, params, x, labels, everything | set(needs), rng)
 
 
+def _always_run(network: Any, params: Any, x: Any, labels: Any, needs: Any = (), rng: Any = None) -> Any:
+    """Run the batch whatever is asked."""
+    _collect(network, params, x, labels, {"grads"})
+    return _collect(network, params, x, labels, needs, rng)
+
+
 def _unknown_ignored(network: Any, params: Any, x: Any, labels: Any, needs: Any = (), rng: Any = None) -> Any:
     """Skip what nobody knows."""
     return _collect(network, params, x, labels, set(needs) & {"grads", "gates", "draws", "unit_draws"}, rng)
@@ -79,10 +90,12 @@ MUTANTS = (
     Mutant("gate of one position", "EVI-01", "convolutions seen at one position", {PRODUCTS: _first_position}),
     Mutant("gate of one example", "EVI-01", "the last example only", {PRODUCTS: _last_example}),
     Mutant("gate without bias", "EVI-01", "the bias's share is left out", {GATES: _without_bias}),
+    Mutant("idle layer rated by its output", "EVI-01", "a layer that nobody reads has gates", {PRODUCTS: _own_output}),
     Mutant("global seed", "EVI-02", "M12, M94: unseeded", {UNIFORM: _global_seed}),
     Mutant("seed of its own", "EVI-02", "M12: draws without a generator", {UNIFORM: _own_seed}),
     Mutant("the same draws for all", "EVI-02", "every weight and every round draws alike", {UNIFORM: _fixed_seed}),
     Mutant("everything collected", "EVI-03", "draws that nobody asked for move the generator", {COLLECT: _everything}),
     Mutant("unknown needs ignored", "EVI-03", "a misspelt need is not collected", {COLLECT: _unknown_ignored}),
+    Mutant("batch run for nothing", "EVI-03", "draws look at a batch they do not need", {COLLECT: _always_run}),
     Mutant("draws in float32", "EVI-04", "ties, and draws of 1", {UNIFORM: _rounded}),
 )

@@ -13,6 +13,8 @@ UNITS, SPREAD, IS_WEIGHT = (f"{GRANULARITY}.{name}" for name in ("unit_labels", 
 RUN, QUOTA, N_OF_M = (f"{GRANULARITY}.{name}" for name in ("_keep_in_run", "run_quota", "_n_of_m"))
 _tiles, _units, _spread = original(TILES), original(UNITS), original(SPREAD)
 _run, _quota, _n_of_m = original(RUN), original(QUOTA), original(N_OF_M)
+_public, _integer = original(f"{GRANULARITY}.n_of_m"), original("refprune.errors.check_integer")
+_absolute, _l2 = original(f"{GRANULARITY}._absolute"), original(f"{GRANULARITY}.l2")
 _block, _unit, _l1 = (original(f"{GRANULARITY}.{name}") for name in ("block", "unit", "l1"))
 
 
@@ -154,6 +156,17 @@ def _last(name: str, scores: Any, keep: int, of: int, alive: Any, axis: int) -> 
     return _n_of_m(name, scores, keep, of, alive, scores.ndim - 1)
 
 
+def _from_behind(scores: Any, keep: Any, of: Any, within: Any = None, axis: Any = 1) -> Any:
+    """Count negative axes from the end."""
+    return _public(scores, keep, of, within, axis + min(a.ndim for a in scores.values()) if axis < 0 else axis)
+
+
+def _as_given(what: str, value: Any, least: int) -> Any:
+    """Check an integer and hand on what came."""
+    _integer(what, value, least)
+    return value
+
+
 def _no_reserve(groups: Any, reducer: Any = _l1, min_kept: int = 0) -> Granularity:
     granularity: Granularity = _unit(groups, reducer, min_kept)
     return granularity
@@ -278,11 +291,30 @@ MUTANTS = (
         "an array longer than its group",
         {f"{GRANULARITY}.check_parts": lambda group, parts, arrays: None},
     ),
+    Mutant("axis from the end", "GRA-18", "axis -1 is taken for the last", {f"{GRANULARITY}.n_of_m": _from_behind}),
+    Mutant(
+        "eight bits wrap around",
+        "GRA-18",
+        "NumPy's integers used as they come",
+        {"refprune.errors.check_integer": _as_given},
+    ),
     Mutant("units without reserve", "GRA-19", "M48: a layer without units", {f"{GRANULARITY}.unit": _no_reserve}),
     Mutant(
         "tiles with reserve",
         "GRA-19",
         "a tile of every array stays; JaxPruner keeps one entry",
         {f"{GRANULARITY}.block": _row_reserved},
+    ),
+    Mutant(
+        "scores in float32",
+        "GRA-20",
+        "float64 weights and draws tie",
+        {f"{GRANULARITY}._absolute": lambda c: {name: a.astype(np.float32) for name, a in _absolute(c).items()}},
+    ),
+    Mutant(
+        "l2 in float32",
+        "GRA-20",
+        "scores of units rounded to float32",
+        _reducer("l2", lambda c, u, n: _l2(c, u, n).astype(np.float32)),
     ),
 )

@@ -122,6 +122,31 @@ def _nonzero_and_kept(array: Any, masks: Any, name: str) -> int:
     return int(np.count_nonzero(np.where(masks.get(name, True), array, 0)))
 
 
+def _misfits_dropped(network: Any, params: Any, masks: Any = None) -> Any:
+    """Say nothing about masks of arrays that are not there."""
+    return _count(network, params, {name: mask for name, mask in (masks or {}).items() if name in params})
+
+
+def _float_with_masks(network: Any, params: Any, masks: Any, right: Any) -> Any:
+    """Sum in floating point where there are masks."""
+    return np.float64(right.macs) if masks else right.macs
+
+
+def _zeroed(network: Any, params: Any, masks: Any = None) -> Any:
+    """Apply the masks in place on the way."""
+    right = _count(network, params, masks)
+    for name, mask in (masks or {}).items():
+        params[name][~mask] = 0
+    return right
+
+
+def _normalised(network: Any, params: Any, x: Any, labels: Any) -> Any:
+    """Scale the examples in place on the way."""
+    right = _logits(network, params, x, labels)
+    x /= 2
+    return right
+
+
 def _labels_unchecked(network: Any, params: Any, x: Any, labels: Any) -> Any:
     return forward(network, params, x)
 
@@ -220,6 +245,10 @@ MUTANTS = (
     Mutant("labels unchecked", "MEA-09", "labels (N, 1) compared with every prediction", {LOGITS: _labels_unchecked}),
     Mutant("counted in float32", "MEA-10", "M90: 16,777,217 becomes 16,777,216", {POSITIONS: _as_float32}),
     Mutant("counted in int64", "MEA-10", "M90: products wrap around", {POSITIONS: _as_int64}),
+    Mutant("masks of nobody ignored", "MEA-09", "a name that matches nothing", {COUNT: _misfits_dropped}),
+    Mutant("MACs in floating point", "MEA-10", "an integer when nothing is masked", _counts(macs=_float_with_masks)),
+    Mutant("zeroed by counting", "MEA-12", "U17: what is given is changed", {COUNT: _zeroed}),
+    Mutant("examples scaled in place", "MEA-12", "U17: what is given is changed", {LOGITS: _normalised}),
     Mutant("kept read off zeros", "MEA-11", "M79: param != 0", {KEPT: _nonzero}),
     Mutant("kept zeros left out", "MEA-11", "M79: kept and not 0", {KEPT: _nonzero_and_kept}),
 )

@@ -1,9 +1,11 @@
 """Wrong networks: what is filled in, written, read, inferred and accepted."""
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from refprune.errors import InvalidInput
 from refprune.network import Conv2d, Dense, Input
 from spec_tests.mutants.mutant import Mutant, original
 
@@ -59,6 +61,28 @@ def _any_version(text: Any) -> Any:
     """Read whatever has nodes."""
     document = json.loads(text)
     return _from_json(json.dumps({**document, "format": "refprune-network", "version": 0}))
+
+
+def _false_is_zero(text: Any) -> Any:
+    """Compare the version with ==."""
+    same = isinstance(text, str) and '"version": false' in text
+    return _from_json(text.replace('"version": false', '"version": 0') if same else text)
+
+
+def _too_deep(text: Any) -> Any:
+    """Let the parser's RecursionError through."""
+    with suppress(TypeError, ValueError):
+        json.loads(text)
+    return _from_json(text)
+
+
+def _difference_only(network: Any, params: Any) -> Any:
+    """Name what differs, and not which way."""
+    try:
+        return _infer(network, params)
+    except InvalidInput as error:
+        what, got, expected = error.args
+        raise InvalidInput(what, got.replace("missing ", "").replace("unknown ", ""), expected) from error
 
 
 def _same_padding(node: Any, shape: Any, size: Any, stride: Any, padding: Any) -> Any:
@@ -143,10 +167,13 @@ MUTANTS = (
     Mutant("flatten in dense", "NET-04", "an image is taken", {f"{NETWORK}._dense_shape": _dense_flattens}),
     Mutant("spare parameters", "NET-04", "nobody owns them", {f"{NETWORK}.infer_shapes": _spare_parameters}),
     Mutant("nameless errors", "NET-04", "no node is named", {f"{NETWORK}.infer_shapes": _nameless_errors}),
+    Mutant("missing or unknown", "NET-04", "the message tells not", {f"{NETWORK}.infer_shapes": _difference_only}),
     Mutant("inputs that come later", "NET-05", "no topological order", {f"{NETWORK}._checked_node": _cycles_allowed}),
     Mutant("names twice", "NET-05", "the later one wins", {f"{NETWORK}._checked_node": _names_twice}),
     Mutant("one number for two", "NET-05", "stride 2", {f"{NETWORK}._check_fields": _broadcast_stride}),
     Mutant("two inputs, one read", "NET-05", "a merge is lost", {f"{NETWORK}._checked_node": _merged}),
     Mutant("unknown fields skipped", "NET-06", "a slope is lost", {f"{NETWORK}._node_from_json": _fields_ignored}),
+    Mutant("false is version 0", "NET-06", "False == 0", {f"{NETWORK}.from_json": _false_is_zero}),
+    Mutant("too deep to read", "NET-06", "RecursionError for an answer", {f"{NETWORK}.from_json": _too_deep}),
     Mutant("any version", "NET-06", "a later format is misread", {f"{NETWORK}.from_json": _any_version}),
 )

@@ -122,6 +122,12 @@ def _flatten_back_channel_last(dy: Any, shape: Any) -> Any:
     return np.moveaxis(dy.reshape(*shape[1:-1], shape[0], shape[-1]), -2, 0)
 
 
+def _shift_warns(logits: Any, labels: Any) -> Any:
+    """Compute the difference of any two logits as it comes."""
+    _ = logits.max(axis=0) - logits.min(axis=0)
+    return _loss(logits, labels)
+
+
 def _unshifted(logits: Any, labels: Any) -> Any:
     """Overflow from 710 on, quietly."""
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -256,6 +262,7 @@ MUTANTS = (
         "M41: the gradient comes back in NHWC order",
         {f"{OPS}.flatten_backward": _flatten_back_channel_last},
     ),
+    Mutant("shift overflows", "OPS-09", "1e308 - -1e308 warns", {f"{OPS}.softmax_cross_entropy": _shift_warns}),
     Mutant("softmax without shift", "OPS-09", "exp overflows", {f"{OPS}.softmax_cross_entropy": _unshifted}),
     Mutant("clipped loss", "OPS-09", "log(p + 1e-7)", {f"{OPS}.softmax_cross_entropy": _loss_clipped}),
     Mutant(

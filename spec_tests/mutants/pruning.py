@@ -7,11 +7,12 @@ import numpy as np
 
 from refprune.arrays import apply_masks
 from refprune.criteria import CRITERIA
+from refprune.errors import InvalidInput
 from refprune.granularity import element
 from refprune.pruning import GradualStep, Pruned, Round, Snapshot
 from refprune.schedules import firing_steps, sparsity_at
 from refprune.selection import local
-from refprune.training import Step, mask_state, one_step, start, steps
+from refprune.training import Step, check_batches, mask_state, one_step, start, steps
 from spec_tests.mutants.mutant import Mutant, original
 
 PRUNING = "refprune.pruning"
@@ -188,6 +189,39 @@ def _loop(due: Callable[[int, set[int]], bool], *, mask: bool = True, hold: bool
     return {GRADUAL: prune_while_training}
 
 
+def _begun(*checks: Callable[[Any, Any, Any, Any], object]) -> dict[str, Any]:
+    """Return the right loop behind these checks of (method, params, schedule, batches), whatever else is wrong."""
+    loop = _loop(lambda step, fires: step in fires)[GRADUAL]
+
+    def prune_while_training(
+        network: Any, params: Any, method: Any, schedule: Any, collect: Any, x: Any, labels: Any, batches: Any,
+        *rest: Any,
+    ) -> Iterator[GradualStep]:  # fmt: skip
+        check_batches(x, labels, batches)
+        for check in checks:
+            check(method, params, schedule, batches)
+        right: Iterator[GradualStep] = loop(network, params, method, schedule, collect, x, labels, batches, *rest)
+        return right
+
+    return {GRADUAL: prune_while_training}
+
+
+def _fits(method: Any, params: Any, schedule: Any, batches: Any) -> None:
+    """Require a schedule that ends within the run."""
+    firing_steps(schedule, len(batches))
+
+
+def _combines(method: Any, params: Any, schedule: Any, batches: Any) -> None:
+    """Require a criterion that goes with the granularity."""
+    _levels(method, params)
+
+
+def _updates(method: Any, params: Any, schedule: Any, batches: Any) -> None:
+    """Require an update."""
+    if not len(batches):
+        raise InvalidInput("batches", "none", "one or more")
+
+
 MUTANTS = (
     Mutant(
         "criterion ignored",
@@ -226,6 +260,12 @@ MUTANTS = (
         "PRU-02",
         "M57: masks not applied before retraining",
         {ITERATE: _rounds(lambda first, retrained: retrained, lambda params, masks: dict(params))},
+    ),
+    Mutant(
+        "retrained not masked",
+        "PRU-02",
+        "M57: what retraining brings back stays",
+        {ITERATE: _rounds(lambda first, retrained: retrained)},
     ),
     Mutant("fine-tuning without masks", "PRU-03", "M57: not in retraining", {FINE: _unmasked_run}),
     Mutant(
@@ -288,6 +328,8 @@ MUTANTS = (
         _runs(_counted_on),
     ),
     Mutant("memory carried over", "PRU-09", "M71: optimiser not rewound", _carried()),
+    Mutant("levels checked when it fires", "PRU-10", "half of the run is over", _begun(_fits, _updates)),
+    Mutant("empty run pruned", "PRU-10", "it prunes at 0 and shows nothing", _begun(_fits, _combines)),
     Mutant("levels not checked", "PRU-10", "gates taken for rows", {LEVELS: lambda method, params: None}),
     Mutant("other arrays accepted", "PRU-10", "M23: rewound in part", {REWOUND: _anything}),
     Mutant(

@@ -7,7 +7,7 @@ from spec_tests.mutants.mutant import Mutant, original
 
 SCHEDULES = "refprune.schedules"
 AT, FIRING, ROUNDS, RECORD = (f"{SCHEDULES}.{name}" for name in ("sparsity_at", "firing_steps", "rounds", "Schedule"))
-_at, _firing, _record = original(AT), original(FIRING), original(RECORD)
+_at, _firing, _record, _rounds = original(AT), original(FIRING), original(RECORD), original(ROUNDS)
 
 
 def _unclamped(schedule: Any, step: int) -> Any:
@@ -70,6 +70,11 @@ def _counts_from_one(schedule: Any, steps: int) -> Any:
 def _end_twice(schedule: Any, steps: int) -> Any:
     """Fire once more, one step after the end."""
     return tuple(step for step in (*_firing(schedule, steps), schedule.end + 1) if step <= steps)
+
+
+def _second_cycle(schedule: Any, steps: int) -> Any:
+    """Begin again some 30 steps after the end."""
+    return (*_firing(schedule, steps), *range(schedule.end + 31, steps + 1, schedule.every))
 
 
 def _any_run(schedule: Any, steps: int) -> Any:
@@ -152,11 +157,28 @@ MUTANTS = (
     Mutant("end exclusive", "SCH-06", "M64: distiller", {FIRING: _end_exclusive}),
     Mutant("fires after the end", "SCH-06", "M64: updates go on", {FIRING: _after_the_end}),
     Mutant("fires twice at the end", "SCH-06", "M64: once more, one step later", {FIRING: _end_twice}),
+    Mutant("fires again later", "SCH-06", "M64: a second cycle after the end", {FIRING: _second_cycle}),
     Mutant("multiples of every", "SCH-06", "M67: phase counted from 0; JaxPruner", {FIRING: _multiples}),
     Mutant("step 0 never fires", "SCH-06", "M63: steps counted from 1; TFMOT", {FIRING: _counts_from_one}),
     Mutant("run too short", "SCH-07", "M63: the end lies behind the run", {FIRING: _any_run}),
     Mutant("nothing checked", "SCH-07", "M22: 1.5, begin after end; JaxPruner", {RECORD: _Unchecked}),
     Mutant("falling accepted", "SCH-07", "initial above final", {RECORD: _Falling}),
+    Mutant(
+        "rounds to any sparsity",
+        "SCH-07",
+        "1.5 is clipped, NaN and True pass",
+        {
+            ROUNDS: lambda curve, final, n: _rounds(
+                curve, min(max(float(final), 0.0), 1.0) if final == final else 0.0, n
+            )
+        },
+    ),
+    Mutant(
+        "True as one round",
+        "SCH-07",
+        "a bool is an int",
+        {ROUNDS: lambda curve, final, n: _rounds(curve, final, int(n) if isinstance(n, bool) else n)},
+    ),
     Mutant("first round prunes nothing", "SCH-08", "rounds from t = 0", {ROUNDS: _from_round_zero}),
     Mutant("rounds compound", "SCH-08", "M16: targets taken from what is left", {ROUNDS: _compounded}),
     Mutant("int handed on", "SCH-09", "M21: 1 becomes one entry", {AT: _as_given}),

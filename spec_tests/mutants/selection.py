@@ -1,10 +1,15 @@
 """Wrong selections."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from math import ceil, floor
 from typing import Any
 
 import numpy as np
 
+from refprune.selection import Selection
+from spec_tests.adapter import SelectCase
+from spec_tests.backends.reference import Reference
 from spec_tests.mutants.mutant import Mutant, original
 
 SELECTION = "refprune.selection"
@@ -170,6 +175,195 @@ def _coin(scores: Any, sparsity: Any, *rest: Any) -> Any:
     return right._replace(masks={name: array >= fraction for name, array in scores.items()})
 
 
+def _rewritten(change: Callable[[Any], Any]) -> dict[str, Any]:
+    """Select from changed scores."""
+
+    def wrong(scores: Any, *rest: Any) -> Any:
+        return _select({name: change(array) for name, array in scores.items()}, *rest)
+
+    return {f"{SELECTION}.select": wrong}
+
+
+def _formed(change: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
+    """Return the right masks in another form."""
+
+    def wrong(*arguments: Any, **named: Any) -> Any:
+        right = _select(*arguments, **named)
+        return right._replace(masks=change(right.masks))
+
+    return {f"{SELECTION}.select": wrong}
+
+
+def _removed_as_minus_infinity(scores: Any, alive: Any, count: int) -> Any:
+    """Rank removed entries as -inf, so that an alive -inf is tied with them."""
+    return _keep(np.where(alive, scores, -np.inf), np.ones_like(alive), count)
+
+
+def _last_when_long(scores: Any, alive: Any, count: int) -> Any:
+    """Take another algorithm for long pools, with other ties."""
+    return (_sorted_last if scores.size > 200 else _keep)(scores, alive, count)
+
+
+def _unstable_in_the_middle(scores: Any, alive: Any, count: int) -> Any:
+    """Partition pools of 17 to 39."""
+    return (_unstable if 17 <= scores.size <= 39 else _keep)(scores, alive, count)
+
+
+def _summed_nesting(scores: Any, sparsity: Any, scope: Any, within: Any, min_kept: int) -> Any:
+    """Compare what is asked with what is removed over all pools; a pool above its target stays as it is."""
+    masks: dict[str, Any] = {}
+    short: dict[str, int] = {}
+    over = 0
+    for pool, names in scope(scores).items():
+        own = {name: scores[name] for name in names}
+        lives = {name: mask for name, mask in (within or {}).items() if name in own}
+        gone = sum(int((~mask).sum()) for mask in lives.values())
+        count = _count(sparsity, sum(array.size for array in own.values()))
+        over += gone - count
+        found = _select(own, max(count, gone), lambda _, pool=pool, names=names: {pool: names}, lives, min_kept)
+        masks, short = masks | found.masks, short | found.short
+    if over > 0:
+        raise ValueError("the target falls")
+    return Selection(masks, short)
+
+
+def _handed_back_when(asked: Callable[[Any, Any], bool]) -> dict[str, Any]:
+    """Return the caller's own masks where nothing has changed, in some selections only."""
+
+    def wrong(scores: Any, sparsity: Any, scope: Any, within: Any, min_kept: int) -> Any:
+        way = _handed_back if asked(sparsity, scope(scores)) else _select
+        return way(scores, sparsity, scope, within, min_kept)
+
+    return {f"{SELECTION}.select": wrong}
+
+
+def _numpy_as_fraction(sparsity: Any, size: int) -> int:
+    """Take anything but an int of Python as a fraction."""
+    return _count(sparsity if isinstance(sparsity, int) else float(sparsity), size)  # type: ignore[no-any-return]
+
+
+def _large_reserve_refused(scores: Any, alive: Any, min_kept: int) -> Any:
+    if min_kept > scores.size:
+        raise ValueError("min_kept")
+    return original(f"{SELECTION}.reserve")(scores, alive, min_kept)
+
+
+def _empty_tensor_refused(pool: Any, names: Any, scores: Any, alive: Any, sparsity: Any, min_kept: Any) -> Any:
+    if any(scores[name].size == 0 for name in names):
+        raise ValueError("an empty tensor")
+    return _pool(pool, names, scores, alive, sparsity, min_kept)
+
+
+def _empty_beside_others(scores: Any, sparsity: Any, scope: Any, within: Any, min_kept: int) -> Any:
+    """Skip empty tensors as long as there are others."""
+    full = {name: array for name, array in scores.items() if array.size or len(scores) == 1}
+    found = _select(full, sparsity, scope, within, min_kept)
+    empty = {name: np.ones(array.shape, bool) for name, array in scores.items() if name not in full}
+    return found._replace(masks=found.masks | empty)
+
+
+def _listed_order(pools: Any, names: Any) -> Any:
+    """Take the tensors of a pool as the scope lists them."""
+    original(f"{SELECTION}.checked_pools")(pools, names)
+    return pools
+
+
+def _no_tensors(pools: Any, names: Any) -> Any:
+    """Leave pools of no tensors to whatever NumPy says of them."""
+    names = list(names)
+    return {pool: tuple(name for name in names if name in members) for pool, members in pools.items()}
+
+
+_random = original(f"{SELECTION}.random_masks")
+
+
+def _random_by(wrong: Any) -> dict[str, Any]:
+    return {f"{SELECTION}.random_masks": wrong}
+
+
+def _fills_the_first(shapes: Any, sparsity: Any, rng: Any, scope: Any) -> Any:
+    """Take as much as there is from the first tensor of the pool."""
+    if len(scope(shapes)) != 1:
+        return _random(shapes, sparsity, rng, scope)
+    left = _count(sparsity, sum(int(np.prod(shape)) for shape in shapes.values()))
+    masks: dict[str, Any] = {}
+    for name, shape in shapes.items():
+        gone = min(left, int(np.prod(shape)))
+        masks |= _random({name: shape}, gone, rng)
+        left -= gone
+    return masks
+
+
+def _last_stays(shapes: Any, sparsity: Any, rng: Any, scope: Any) -> Any:
+    """In every tensor but the first, let another entry go in place of the last."""
+    masks = _random(shapes, sparsity, rng, scope)
+    for mask in list(masks.values())[1:]:
+        if not mask.flat[-1] and mask.any():
+            mask.flat[int(np.flatnonzero(mask)[0])] = False
+            mask.flat[-1] = True
+    return masks
+
+
+def _clipped(sparsity: Any) -> Any:
+    return min(max(sparsity, 0.0), 1.0) if isinstance(sparsity, float) else sparsity
+
+
+class _Session:
+    """A session with a wrong step: (session, scores, sparsity) -> masks; `case` and `masks` are its memory."""
+
+    def __init__(self, case: SelectCase, step: Any) -> None:
+        self.case, self.step, self.masks, self.first = case, step, case.within, None
+
+    def select(self, scores: Any, sparsity: Any) -> Any:
+        self.first = self.first or scores
+        self.masks = self.step(self, scores, sparsity)
+        return self.masks
+
+    def ask(self, scores: Any, sparsity: Any, within: Any) -> Any:
+        return Reference().select(replace(self.case, scores=scores, sparsity=sparsity, within=within))
+
+
+class _Stateful(Reference):
+    """The reference with other sessions."""
+
+    def __init__(self, step: Any) -> None:
+        self.step = step
+
+    def begin(self, case: SelectCase) -> Any:
+        return _Session(case, self.step)
+
+
+def _brings_back(session: Any, scores: Any, sparsity: Any) -> Any:
+    try:
+        return session.ask(scores, sparsity, session.masks)
+    except ValueError:
+        return session.ask(scores, sparsity, None)
+
+
+def _count_more(session: Any, scores: Any, sparsity: Any) -> Any:
+    gone = sum(int((~mask).sum()) for mask in (session.masks or {}).values())
+    return session.ask(scores, sparsity + gone if isinstance(sparsity, int) else sparsity, session.masks)
+
+
+def _beginning_dropped(session: Any, scores: Any, sparsity: Any) -> Any:
+    within = None if session.masks is session.case.within else session.masks
+    return session.ask(scores, sparsity, within)
+
+
+def _overwritten(session: Any, scores: Any, sparsity: Any) -> Any:
+    masks = session.ask(scores, sparsity, session.masks)
+    if session.masks is session.case.within:
+        return masks
+    for name, mask in masks.items():
+        session.masks[name][...] = mask
+    return session.masks
+
+
+def _forgets_when_refused(session: Any, scores: Any, sparsity: Any) -> Any:
+    within, session.masks = session.masks, None
+    return session.ask(scores, sparsity, within)
+
+
 MUTANTS = (
     Mutant("half up", "SEL-01", "M07: int(x + 0.5), a typical NumPy rewrite", _rule(lambda s, n: floor(s * n + 0.5))),
     Mutant("truncated count", "SEL-01", "M05: int(0.29 * 100) is 28; NNI, INC", _rule(lambda s, n: floor(s * n))),
@@ -262,4 +456,108 @@ MUTANTS = (
         "M27: a tensor listed twice",
         {f"{SELECTION}.checked_pools": lambda pools, names: pools},
     ),
+    Mutant("NumPy's 1 is everything", "SEL-02", "only ints of Python are counts", {COUNT: _numpy_as_fraction}),
+    Mutant(
+        "NumPy's bool accepted",
+        "SEL-03",
+        "isinstance(x, bool) does not know np.True_",
+        {COUNT: lambda s, n: _count(float(s) if isinstance(s, np.bool_) else s, n)},
+    ),
+    Mutant("scores cast to float32", "SEL-04", "torch's default dtype", _rewritten(lambda a: a.astype(np.float32))),
+    Mutant(
+        "smallest scores flushed to 0",
+        "SEL-04",
+        "flush-to-zero of subnormal numbers",
+        _rewritten(lambda a: np.where(np.abs(a) < 2.3e-308, 0.0, a)),
+    ),
+    Mutant("last of ties when long", "SEL-04", "another algorithm beyond 200 entries", {KEEP: _last_when_long}),
+    Mutant("default sort of 17 to 39", "SEL-04", "insertion sort below, radix above", {KEEP: _unstable_in_the_middle}),
+    Mutant("nesting over the sum", "SEL-05", "one total for all pools", {f"{SELECTION}.select": _summed_nesting}),
+    Mutant("removed ranked as -inf", "SEL-06", "tied with an alive -inf", {KEEP: _removed_as_minus_infinity}),
+    Mutant(
+        "large reserve refused",
+        "SEL-10",
+        "min_kept above the size of a group",
+        {f"{SELECTION}.reserve": _large_reserve_refused},
+    ),
+    Mutant("empty tensor refused", "SEL-12", "although its pool has entries", {POOL: _empty_tensor_refused}),
+    Mutant("empty beside others", "SEL-12", "empty pools are skipped", {f"{SELECTION}.select": _empty_beside_others}),
+    Mutant(
+        "pool of no tensors", "SEL-12", "NumPy's error, not the border's", {f"{SELECTION}.checked_pools": _no_tensors}
+    ),
+    Mutant("handed back above 0", "SEL-13", "only sparsity 0 is copied", _handed_back_when(lambda s, pools: s != 0)),
+    Mutant(
+        "handed back globally", "SEL-13", "the slice of within", _handed_back_when(lambda s, pools: "global" in pools)
+    ),
+    Mutant("first tensor filled", "SEL-16", "the global count taken from the front", _random_by(_fills_the_first)),
+    Mutant(
+        "several tensors unseeded",
+        "SEL-16",
+        "a seed for the first tensor only",
+        _random_by(
+            lambda shapes, s, rng, scope: _random(
+                shapes, s, rng if len(shapes) == 1 else np.random.default_rng(), scope
+            )
+        ),
+    ),
+    Mutant("last entry stays", "SEL-16", "high - 1 in a draw of indices", _random_by(_last_stays)),
+    Mutant(
+        "random sparsity clipped",
+        "SEL-16",
+        "1.5 accepted",
+        _random_by(lambda shapes, s, rng, scope: _random(shapes, _clipped(s), rng, scope)),
+    ),
+    Mutant(
+        "random count read as a fraction",
+        "SEL-16",
+        "the int 1 removes everything",
+        _random_by(lambda shapes, s, rng, scope: _random(shapes, float(s) if s == 1 else s, rng, scope)),
+    ),
+    Mutant(
+        "pool as listed",
+        "SEL-17",
+        "the scope's order decides ties",
+        {f"{SELECTION}.checked_pools": _listed_order},
+    ),
+    Mutant("mask of 2", "SEL-18", "0 and 2", _formed(lambda masks: {name: 2 * mask for name, mask in masks.items()})),
+    Mutant("mask too many", "SEL-18", "an entry of its own", _formed(lambda masks: masks | {"__meta__": np.ones(1)})),
+    Mutant("mask missing", "SEL-18", "the last tensor is dense", _formed(lambda masks: dict(list(masks.items())[:-1]))),
+    Mutant(
+        "mask flat", "SEL-18", "not shaped again", _formed(lambda masks: {n: mask.ravel() for n, mask in masks.items()})
+    ),
+    Mutant(
+        "mask transposed",
+        "SEL-18",
+        "(in, out) kernels",
+        _formed(lambda masks: {n: mask.T for n, mask in masks.items()}),
+    ),
+    Mutant(
+        "random masks flat",
+        "SEL-18",
+        "not shaped again",
+        _random_by(lambda *arguments: {name: mask.ravel() for name, mask in _random(*arguments).items()}),
+    ),
+    Mutant(
+        "session without memory",
+        "SEL-19",
+        "masks computed anew; torch.ao, NNI",
+        backend=_Stateful(lambda session, scores, s: session.ask(scores, s, session.case.within)),
+    ),
+    Mutant(
+        "session of the first scores",
+        "SEL-19",
+        "scores cached at the first call",
+        backend=_Stateful(lambda session, scores, s: session.ask(session.first, s, session.masks)),
+    ),
+    Mutant(
+        "session of the scores it began with",
+        "SEL-19",
+        "scores taken from begin",
+        backend=_Stateful(lambda session, scores, s: session.ask(session.case.scores, s, session.masks)),
+    ),
+    Mutant("session brings back", "SEL-19", "a falling target starts anew", backend=_Stateful(_brings_back)),
+    Mutant("session of that many more", "SEL-19", "an int is added", backend=_Stateful(_count_more)),
+    Mutant("session drops its masks", "SEL-19", "begin's within is not used", backend=_Stateful(_beginning_dropped)),
+    Mutant("session overwrites", "SEL-19", "earlier masks change in place", backend=_Stateful(_overwritten)),
+    Mutant("session forgets a refusal", "SEL-19", "state lost in an error", backend=_Stateful(_forgets_when_refused)),
 )

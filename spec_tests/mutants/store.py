@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from refprune.network import from_json, to_json
+from spec_tests.backends.reference import Reference
 from spec_tests.mutants.mutant import Mutant, original
 
 STORE = "refprune.lab.store"
@@ -119,6 +120,50 @@ def _unchecked_load(folder: Path) -> Any:
         raise original("refprune.errors.InvalidInput")(str(folder), error, "three files") from error
 
 
+def _masked_on_the_way(folder: Path, network: Any, params: Any, masks: Any) -> None:
+    """Apply the masks in place."""
+    _save(folder, network, params, masks)
+    for name, mask in masks.items():
+        params[name][~mask] = 0
+
+
+class _MisfitsDropped(Reference):
+    """Saves what fits and says nothing about the rest."""
+
+    def save(self, folder: Path, network: Any, params: Any, masks: Any) -> None:
+        super().save(folder, network, params, {name: mask for name, mask in masks.items() if name in params})
+
+
+class _OnePickle(Reference):
+    """Writes one pickle."""
+
+    def save(self, folder: Path, network: Any, params: Any, masks: Any) -> None:
+        original(FIT)(network, params, masks)
+        (folder / "all.pkl").write_bytes(pickle.dumps((to_json(network), params, masks)))
+
+    def load(self, folder: Path) -> Any:
+        text, params, masks = pickle.loads((folder / "all.pkl").read_bytes())  # noqa: S301  that is the mistake
+        return from_json(text), params, masks
+
+
+class _PlainFiles(Reference):
+    """Writes one .npy for each array, and reads those that are there."""
+
+    def save(self, folder: Path, network: Any, params: Any, masks: Any) -> None:
+        original(FIT)(network, params, masks)
+        (folder / "network.json").write_text(to_json(network), encoding="utf-8")
+        for kind, arrays in (("param", params), ("mask", masks)):
+            for number, (name, array) in enumerate(arrays.items()):
+                np.save(folder / f"{number}.{kind}.{name.encode().hex()}.npy", array)
+
+    def load(self, folder: Path) -> Any:
+        found: dict[str, Any] = {"param": {}, "mask": {}}
+        for path in sorted(folder.glob("*.npy")):
+            _, kind, name, _ = path.name.split(".")
+            found[kind][bytes.fromhex(name).decode()] = np.load(path)
+        return from_json((folder / "network.json").read_text(encoding="utf-8")), found["param"], found["mask"]
+
+
 MUTANTS = (
     Mutant("names sorted", "STO-01", "M93: dictionary order", {WRITE: _sorted_names}),
     Mutant("six decimals", "STO-01", "numbers as text", {WRITE: _text}),
@@ -132,7 +177,11 @@ MUTANTS = (
     Mutant("names as files", "STO-03", "../a is written elsewhere", {WRITE: _files_by_name}),
     Mutant("half a network", "STO-04", "half a network loads", {READ: _what_there_is}),
     Mutant("no checksum", "STO-04", "changed bytes load", {READ: _no_checksum}),
+    Mutant("files nobody misses", "STO-04", "what is gone is taken as never saved", backend=_PlainFiles()),
     Mutant("written, then checked", "STO-05", "M23: half-applied failure", {SAVE: _written_first}),
+    Mutant("misfits dropped", "STO-05", "a name that matches nothing", backend=_MisfitsDropped()),
     Mutant("unchecked files", "STO-05", "three files of two networks", {LOAD: _unchecked_load}),
     Mutant("pickles let in", "STO-06", "loading runs code", {READ: _pickled}),
+    Mutant("one pickle", "STO-06", "loading runs code", backend=_OnePickle()),
+    Mutant("masked on the way", "STO-07", "U17: what is given is changed", {SAVE: _masked_on_the_way}),
 )

@@ -5,14 +5,16 @@ from typing import Any
 import numpy as np
 
 from refprune.arrays import is_weight
+from spec_tests.backends.reference import Reference
 from spec_tests.mutants.coupling import _output_too
 from spec_tests.mutants.mutant import Mutant, original
 
 SURGERY = "refprune.surgery"
 COMPACT, KEPT, TAKE, WITHOUT = (f"{SURGERY}.{name}" for name in ("compact", "_kept", "_take", "masks_without"))
 CUT, UNREAD = f"{SURGERY}.cut_outgoing", f"{SURGERY}.unread_units"
+CHECK = "refprune.granularity.check_parts"
 _compact, _kept, _take, _without = (original(path) for path in (COMPACT, KEPT, TAKE, WITHOUT))
-_cut, _unread = original(CUT), original(UNREAD)
+_cut, _unread, _check_parts = original(CUT), original(UNREAD), original(CHECK)
 
 
 def _reader_bias_too(arrays: Any, groups: Any, unit_masks: Any) -> Any:
@@ -31,14 +33,14 @@ def _scrambled(group: Any, unit_masks: Any) -> Any:
     return _kept(group, unit_masks)[::-1]
 
 
-def _without_signs(array: Any, part: Any, group: Any, kept: Any) -> Any:
+def _without_signs(array: Any, part: Any, kept: Any) -> Any:
     """Lose the sign of zero in a sum."""
-    return _take(array, part, group, kept) + 0.0
+    return _take(array, part, kept) + 0.0
 
 
-def _as_float64(array: Any, part: Any, group: Any, kept: Any) -> Any:
+def _as_float64(array: Any, part: Any, kept: Any) -> Any:
     """Widen what is left."""
-    return _take(array, part, group, kept).astype(np.float64)
+    return _take(array, part, kept).astype(np.float64)
 
 
 def _renumbered(arrays: Any, groups: Any, unit_masks: Any) -> Any:
@@ -206,15 +208,60 @@ def _handed_back(arrays: Any, groups: Any, unit_masks: Any) -> Any:
     return right._replace(arrays=right.arrays | same)
 
 
-def _unchecked(array: Any, part: Any, group: Any, kept: Any) -> Any:
+def _clipped_take(array: Any, part: Any, kept: Any) -> Any:
     """Clip indices that are too high."""
     indices = (kept[:, None] * part.span + np.arange(part.span)).ravel()
     return np.take(array, indices, axis=min(part.axis, array.ndim - 1), mode="clip")
 
 
+def _unnamed(*asked: Any) -> Any:
+    """Refuse without a word about which array it is."""
+    try:
+        return _check_parts(*asked)
+    except ValueError as error:
+        raise original("refprune.errors.InvalidInput")("array", "another shape", "the one of its group") from error
+
+
+def _readers_needed(params: Any, groups: Any, masks: Any) -> Any:
+    """Take a group that nobody reads for one that is read."""
+    groups = tuple(groups)
+    silent = {group.name: np.ones(group.size, bool) for group in groups if not group.consumers}
+    return _unread(params, groups, masks) | silent
+
+
+def _strange_masks_cut(arrays: Any, groups: Any, unit_masks: Any) -> Any:
+    """Say nothing about masks of units that have no group."""
+    groups = tuple(groups)
+    known = {group.name for group in groups}
+    return _cut(arrays, groups, {name: mask for name, mask in unit_masks.items() if name in known})
+
+
+def _strange_masks_unread(params: Any, groups: Any, masks: Any) -> Any:
+    """Say nothing about masks that no parameter has."""
+    return _unread(params, groups, {name: mask for name, mask in masks.items() if name in params})
+
+
+class _Liar(Reference):
+    """Says that layers nobody asked about have lost all."""
+
+    def remove(self, network: Any, params: Any, units: Any) -> Any:
+        arrays, kept = super().remove(network, params, units)
+        return arrays, {name: left if units.get(name) else [] for name, left in kept.items()} | {"out": []}
+
+
+class _Unordered(Reference):
+    """Tells what is left as a set."""
+
+    def remove(self, network: Any, params: Any, units: Any) -> Any:
+        arrays, kept = super().remove(network, params, units)
+        return arrays, {name: set(left) for name, left in kept.items()}
+
+
 MUTANTS = (
     Mutant("reader's bias cut", "SUR-01", "consumer bias touched", {COMPACT: _reader_bias_too}),
     Mutant("order scrambled", "SUR-02", "M49: kept order of a set", {KEPT: _scrambled}),
+    Mutant("kept as a set", "SUR-02", "M49: kept order of a set", backend=_Unordered()),
+    Mutant("lies about other layers", "SUR-02", "layers told that nobody asked about", backend=_Liar()),
     Mutant("sign of zero lost", "SUR-02", "M82: survivors recomputed", {TAKE: _without_signs}),
     Mutant("widened", "SUR-02", "U47: dtype not preserved", {TAKE: _as_float64}),
     Mutant("new indices told", "SUR-02", "M49: kept indices renumbered", {COMPACT: _renumbered}),
@@ -232,6 +279,7 @@ MUTANTS = (
     Mutant("unread by zeros", "SUR-06", "M58: removed read off zeros", {UNREAD: _unread_by_zeros}),
     Mutant("fed by nothing", "SUR-06", "X33: units without inputs taken for silent", {UNREAD: _fed_by_nothing}),
     Mutant("one layer deep", "SUR-06", "dead paths not followed", {UNREAD: _one_layer_deep}),
+    Mutant("unread group kept whole", "SUR-06", "a group without readers", {UNREAD: _readers_needed}),
     Mutant("unread group emptied", "SUR-06", "M48: nothing left of a layer", {UNREAD: _emptied_if_unread}),
     Mutant(
         "duplicates accepted",
@@ -255,5 +303,8 @@ MUTANTS = (
     Mutant("masks must be complete", "SUR-12", "a missing mask is dense", {COMPACT: _slots_as_they_were}),
     Mutant("removed in place", "SUR-13", "Torch-Pruning: surgery in place", {COMPACT: _in_place}),
     Mutant("untouched handed back", "SUR-13", "U17: results alias what was given", {COMPACT: _handed_back}),
-    Mutant("indices clipped", "SUR-14", "groups of another network", {TAKE: _unchecked}),
+    Mutant("indices clipped", "SUR-14", "groups of another network", {CHECK: lambda *asked: None, TAKE: _clipped_take}),
+    Mutant("array not named", "SUR-14", "an error that does not say where", {CHECK: _unnamed}),
+    Mutant("strange unit masks ignored", "SUR-14", "a name that matches nothing", {CUT: _strange_masks_cut}),
+    Mutant("strange entry masks ignored", "SUR-14", "a name that matches nothing", {UNREAD: _strange_masks_unread}),
 )

@@ -18,6 +18,7 @@ SGD, ADAM, ADAMW, UPDATE, MASK, START, STEPS, NUMBER, DROPS = (
     for name in ("sgd", "adam", "adamw", "update", "mask_state", "start", "steps", "_number", "step_decay")
 )
 _adam, _update, _mask, _start, _steps = (original(path) for path in (ADAM, UPDATE, MASK, START, STEPS))
+_check_update, _check_batches = original(f"{TRAINING}._check_update"), original(f"{TRAINING}.check_batches")
 MASKED = "refprune.arrays.masked"
 
 
@@ -191,6 +192,37 @@ def _weights_only(state: Any, grads: Any, optimiser: Any, rate: float, masks: An
     return _update(state, grads, optimiser, rate, {name: mask for name, mask in masks.items() if mask.ndim > 1})
 
 
+def _moved(by: int) -> type[Reference]:
+    """Return a backend that prunes this many updates late."""
+
+    class Moved(Reference):
+        def train(self, case: TrainCase) -> Sequence[TrainStep]:
+            return super().train(replace(case, prune_at=min(max(case.prune_at + by, 0), len(case.batches))))
+
+    return Moved
+
+
+class _OtherBiases(Reference):
+    """Compute with biases a hair off those that are read."""
+
+    def train(self, case: TrainCase) -> Sequence[TrainStep]:
+        return [
+            TrainStep(step.read, {name: w + 1e-9 if name.endswith("bias") else w for name, w in step.used.items()})
+            for step in super().train(case)
+        ]
+
+
+def _first_slots_checked(state: Any, grads: Any, optimiser: Any) -> None:
+    """Look at the memory of the first parameter only."""
+    first = next(iter(state.params))
+    _check_update(State({first: state.params[first]}, state.slots), {first: grads[first]}, optimiser)
+
+
+def _as_arrays(x: Any, labels: Any, batches: Any) -> None:
+    """Check what lists would be as arrays, and index the lists."""
+    _check_batches(np.atleast_1d(x), np.atleast_1d(labels), batches)
+
+
 def _fresh(state: Any, masks: Any) -> Any:
     """Start the optimiser again at pruning."""
     slots = {name: tuple(np.zeros_like(slot) for slot in own) for name, own in state.slots.items()}
@@ -308,6 +340,10 @@ MUTANTS = (
         "M85: stale until something happens; torch",
         backend=Loop(prune=lambda state, masks: state),
     ),
+    Mutant("biases never masked", "TRN-06", "masks of biases ignored", backend=Loop(update=_weights_only)),
+    Mutant("pruned one update late", "TRN-06", "M61: prune_at + 1", backend=_moved(1)()),
+    Mutant("pruned one update early", "TRN-06", "M61: prune_at - 1", backend=_moved(-1)()),
+    Mutant("used is not read", "TRN-06", "stale biases in the forward pass", backend=_OtherBiases()),
     Mutant("memory left under the mask", "TRN-07", "JaxPruner's momentum", {MASK: _params_only}),
     Mutant("optimiser started again", "TRN-08", "momentum lost at pruning", backend=Loop(prune=_fresh)),
     Mutant("count started again", "TRN-08", "bias correction as if t were 0", backend=Loop(prune=_count_again)),
@@ -345,6 +381,19 @@ MUTANTS = (
     Mutant("masks not checked", "TRN-13", "unknown names ignored", {"refprune.arrays.check_masks": lambda *a: None}),
     Mutant("batches not checked", "TRN-13", "-1 is the last example", {f"{TRAINING}.check_batches": lambda *a: None}),
     Mutant("gradients not checked", "TRN-13", "float64 in", {f"{TRAINING}._check_update": lambda *a: None}),
+    Mutant(
+        "memory of the first parameter checked",
+        "TRN-13",
+        "a state in parts fails in mid-update",
+        {f"{TRAINING}._check_update": _first_slots_checked},
+    ),
+    Mutant("lists indexed", "TRN-13", "x that is no array", {f"{TRAINING}.check_batches": _as_arrays}),
+    Mutant(
+        "a number as the rate",
+        "TRN-13",
+        "0.1 where a function of the step is needed",
+        _rated(lambda rate, first: rate if callable(rate) else lambda step: float(rate or 0.1)),
+    ),
     Mutant(
         "first forward dense",
         "TRN-14",

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from spec_tests.adapter import Blocks, ScoreCase, Units
+from spec_tests.adapter import Blocks, Elements, ScoreCase, Units
 from spec_tests.oracle.selection import reduce_exactly, tiles
+from spec_tests.verdicts import call, expect_close, expect_equal
 
 Index = tuple[int, ...]
 UNIT_LEVEL = {"taylor_gate": "gates", "random_unit": "unit_draws"}
@@ -70,6 +71,29 @@ def _unit_score(case: ScoreCase, name: str, unit: int) -> float:
         return score(case.reducer, [contribution(case, name, (unit,))])
     entries = [index for index in indices(case.params[name].shape) if index[0] == unit]
     return score(case.reducer, [contribution(case, name, index) for index in entries])
+
+
+def reducer_of(case: ScoreCase) -> str:
+    """Return the reducer that decides a case; entries have none."""
+    if isinstance(case.granularity, Blocks):
+        return case.granularity.reducer
+    return "" if isinstance(case.granularity, Elements) else case.reducer
+
+
+def check_scores(got: Mapping[str, Any], case: ScoreCase) -> None:
+    """Require the scores of the definition.
+
+    Products and sums of the small numbers that are drawn are exact in float32. Roots and quotients are required
+    to the precision of float32 sums of at most so many entries: what more is due is GRA-20's to say.
+    """
+    should, said = scores(case), call("score", case)
+    if reducer_of(case) not in ("l2", "mean"):
+        expect_equal(got, should, said)
+        return
+    expect_equal(sorted(got), sorted(should), f"the names of {said}")
+    for name, values in should.items():
+        bound = (case.params[name].size + 3) * float(np.finfo(np.float32).eps) * float(values.max())
+        expect_close(got[name], values, bound, f"{said}[{name!r}]")
 
 
 def exact_sum(values: list[float]) -> Fraction:

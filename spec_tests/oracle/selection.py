@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from spec_tests.adapter import Blocks, Declaration, Elements, NofM, SelectCase, Units
-from spec_tests.verdicts import call, fail
+from spec_tests.verdicts import call, fail, show
 
 Position = tuple[str, tuple[int, ...]]
 
@@ -41,9 +41,9 @@ def removal_count(rule: str, sparsity: float | int, size: int) -> int:
     return rules[rule]
 
 
-def check_masks_form(masks: Any, case: SelectCase) -> dict[str, Any]:
-    """Require masks keyed and shaped as the scores with entries 0 or 1, and return them as bool."""
-    said = call("select", case)
+def check_masks_form(masks: Any, case: SelectCase, said: str = "") -> dict[str, Any]:
+    """Require masks keyed and shaped as the scores with entries 0 or 1, and return them as bool: SEL-18."""
+    said = said or call("select", case)
     if set(masks) != set(case.scores):
         fail(f"masks of {sorted(masks)}", f"masks of {sorted(case.scores)}", said)
     checked = {}
@@ -57,6 +57,21 @@ def check_masks_form(masks: Any, case: SelectCase) -> dict[str, Any]:
     return checked
 
 
+def read_masks(masks: Any, case: SelectCase, said: str = "") -> dict[str, Any]:
+    """Return a backend's masks as bool, whatever their form, where they can be read at all.
+
+    The form is SEL-18's: no other requirement fails for a 2 in place of a 1, a key too many, or another shape.
+    """
+    said = said or call("select", case)
+    read = {}
+    for name, scores in case.scores.items():
+        mask = np.asarray(masks[name]) if name in masks else None
+        if mask is None or mask.size != np.size(scores):
+            fail(f"masks of {show(masks)}", f"one of {name!r} with {np.size(scores)} entries (SEL-18)", said)
+        read[name] = (mask != 0).reshape(np.shape(scores))
+    return read
+
+
 # Selection
 
 
@@ -66,7 +81,7 @@ def check_selection(masks: Any, case: SelectCase, declaration: Declaration) -> N
     for names in pools(case):
         entries = pool_entries(case, names)
         keeps = [bool(kept[name][index]) for name, index in positions(case, names)]
-        _check_pool(keeps, entries, case, declaration)
+        _check_pool(keeps, entries, case.sparsity, declaration, call("select", case))
 
 
 def pools(case: SelectCase) -> list[list[str]]:
@@ -96,11 +111,14 @@ def _alive(case: SelectCase, name: str, index: tuple[int, ...]) -> bool:
 
 
 def _check_pool(
-    keeps: list[bool], entries: list[tuple[float, bool, bool]], case: SelectCase, declaration: Declaration
+    keeps: list[bool],
+    entries: list[tuple[float, bool, bool]],
+    sparsity: float | int | None,
+    declaration: Declaration,
+    said: str,
 ) -> None:
-    said = call("select", case)
-    assert case.sparsity is not None
-    target = removal_count(declaration.count, case.sparsity, len(entries))
+    assert sparsity is not None
+    target = removal_count(declaration.count, sparsity, len(entries))
     ranked = [
         (score, keep) for keep, (score, alive, reserved) in zip(keeps, entries, strict=True) if alive and not reserved
     ]
@@ -184,7 +202,7 @@ def check_block_selection(masks: Any, case: SelectCase, declaration: Declaration
     by_tile = SelectCase(scores, case.sparsity, case.pools, Elements(), alive)
     for names in pools(by_tile):
         keeps = [bool(tile_masks[name][index]) for name, index in positions(by_tile, names)]
-        _check_pool(keeps, pool_entries(by_tile, names), by_tile, declaration)
+        _check_pool(keeps, pool_entries(by_tile, names), case.sparsity, declaration, call("select", case))
 
 
 def check_n_of_m(masks: Any, case: SelectCase) -> None:

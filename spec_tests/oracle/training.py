@@ -73,8 +73,8 @@ def _adam(
 def check_training(case: TrainCase, steps: Sequence[TrainStep], gradients: Gradients, *, exact: bool = False) -> None:
     """Require that every coordinate of every step is where the formula moves it from where it was.
 
-    From pruning on, removed coordinates are 0 and the others go on with the memory and the count they had: each is
-    followed by itself, so nothing but its own gradient can move it.
+    From pruning on, kept coordinates go on with the memory and the count they had: each is followed by itself, so
+    nothing but its own gradient can move it. What removed coordinates are is not judged here, but by TRN-06.
     """
     if len(steps) != len(case.batches):
         fail(f"{len(steps)} steps", f"{len(case.batches)} steps", call("train", case))
@@ -108,11 +108,13 @@ def _check_array(
     after = []
     for place, (w, g) in enumerate(zip(np.ravel(before).tolist(), np.ravel(grads).tolist(), strict=True)):
         should, memory, bound = moved(case.optimiser, w, g, memories[place], number)
-        if not kept[place]:
-            should, memory, bound = 0.0, Memory(), 0.0
+        if not kept[place]:  # what removed entries are, TRN-06 says
+            after.append(Memory())
+            continue
         if exact:
             bound = 0.0
-        for side, got in (("read", read[place]), ("used", used[place])):
+        # Without masks nothing is said of what is used: that it is what is read belongs to TRN-06.
+        for side, got in (("read", read[place]), ("used", used[place] if case.masks else read[place])):
             if not abs(got - should) <= bound:
                 where = f"entry {place} of {name!r} {side} after update {number}"
                 fail(f"{where} = {got!r}", f"{should!r} within {bound:g}", call("train", case))

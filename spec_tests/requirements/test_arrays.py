@@ -1,5 +1,6 @@
 """docs/spec/arrays.md, requirement by requirement: a literal example, then a property."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,13 @@ from refprune.arrays import (
 )
 from refprune.errors import InvalidInput
 from refprune.network import Dense, Input, build
-from spec_tests.adapter import Backend, ScoreCase
+from spec_tests.adapter import Backend, Blocks, Elements, NofM, ScoreCase, SelectCase, Units
 from spec_tests.oracle.scores import count_true, indices, same_value
+from spec_tests.oracle.selection import check_masks_form
 from spec_tests.strategies import scores as draw
 from spec_tests.strategies.networks import Drawn, chains, masks_of
-from spec_tests.strategies.selection import masks_for
-from spec_tests.verdicts import call, expect_equal, fail, refuses, requirement
+from spec_tests.strategies.selection import masks_for, named_arrays, shapes
+from spec_tests.verdicts import call, expect_close, expect_equal, fail, refuses, requirement
 
 INF, NAN = float("inf"), float("nan")
 
@@ -141,7 +143,99 @@ def test_masks_are_bool(params: dict[str, Array], dtype: Any, value: int) -> Non
         refused_as_invalid(lambda masks=masks: apply_masks(params, masks), f"apply_masks with {masks}", name, "bool")
 
 
+@requirement("ARR-02", "example", "APPLY")
+def test_masks_of_a_run_example(backend: Backend) -> None:
+    """Running takes the masks that applying takes, and no others."""
+    network, x = build(Input("x", (2,)), Dense("out")), np.ones((1, 2))
+    params = {"out.weight": np.ones((2, 2)), "out.bias": np.zeros(2)}
+    for wrong in (
+        {"nobody.weight": np.ones((2, 2), bool)},
+        {"out.weight": np.ones((2, 3), bool)},
+        {"out.weight": np.ones((1, 2), bool)},
+        {"out.bias": np.ones((), bool)},
+        {"out.weight": np.full((2, 2), 2.0)},
+    ):
+        said = call("forward", network, params, wrong, x)
+        refuses(lambda wrong=wrong: backend.forward(network, params, wrong, x), said)  # type: ignore[misc]
+
+
+@requirement("ARR-02", "property", "APPLY")
+@given(chains(), st.data())
+def test_masks_of_a_run(backend: Backend, drawn: Drawn, data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(list(drawn.params)))
+    shape = drawn.params[name].shape
+    changes: tuple[Masks, ...] = (
+        {f"{name}2": np.ones(shape, bool)},
+        {name: np.ones((1, *shape), bool)},
+        {name: np.ones((shape[0] + 1, *shape[1:]), bool)},
+        {name: np.full(shape, 2.0)},
+    )
+    wrong = data.draw(masks_of(drawn.params)) | dict(data.draw(st.sampled_from(changes)))
+    said = call("forward", drawn.network, drawn.params, wrong, drawn.x)
+    refuses(lambda: backend.forward(drawn.network, drawn.params, wrong, drawn.x), said)
+
+
 # ARR-03 Floating point
+
+
+def selections(backend: Backend, scores: dict[str, Array]) -> list[SelectCase]:
+    """Return a selection that keeps all of these, or of one unit for each entry, of every granularity declared."""
+    pools: Any = "local" if "local" in backend.declaration.pools else "global"
+    flat = {name: array.ravel() for name, array in scores.items()}
+    axes = min(array.ndim for array in scores.values())
+    cases = {
+        "element": (0, SelectCase(scores, 0.0, pools)),
+        "unit": (1, SelectCase(flat, 0.0, pools, Units())),
+        "block": (1, SelectCase(scores, 0.0, pools, Blocks(1, None))),
+        "n_of_m": (2, SelectCase(scores, None, pools, NofM(2, 2))),
+    }
+    known = backend.declaration.granularities
+    return [case for kind, (least, case) in cases.items() if kind in known and axes >= least]
+
+
+@requirement("ARR-03", "example", "SELECT")
+def test_integer_scores_example(backend: Backend) -> None:
+    for shape in ((2,), (1, 2)):
+        for wrong in (np.int64, np.uint8, np.bool_):
+            for case in selections(backend, {"a": np.ones(shape, wrong)}):
+                refuses(lambda case=case: backend.select(case), call("select", case))  # type: ignore[misc]
+
+
+@requirement("ARR-03", "example", "SELECT")
+def test_scores_example(backend: Backend) -> None:
+    for shape in ((2,), (1, 2)):
+        for dtype in (np.float16, np.float32, np.float64):
+            for case in selections(backend, {"a": np.array([1, 2], dtype).reshape(shape)}):
+                got = check_masks_form(backend.select(case), case)
+                expect_equal(got, {"a": np.ones(case.scores["a"].shape, bool)}, call("select", case))
+    for case in selections(backend, {"a": np.array(2.0)}):
+        for removed in (0.0, 1.0):
+            one = replace(case, sparsity=removed)
+            got = check_masks_form(backend.select(one), one)
+            expect_equal(got, {"a": np.array(removed == 0.0)}, call("select", one))
+
+
+@requirement("ARR-03", "property", "SELECT")
+@given(named_arrays(shapes(2, 2, 3)), st.sampled_from((np.int32, np.int64, np.uint8, np.bool_)))
+def test_integer_scores(backend: Backend, scores: dict[str, Array], dtype: Any) -> None:
+    """One array of integers among others is refused."""
+    last = list(scores)[-1]
+    for one in selections(backend, scores):
+        wrong = replace(one, scores=dict(one.scores) | {last: np.abs(one.scores[last]).astype(dtype)})
+        refuses(lambda wrong=wrong: backend.select(wrong), call("select", wrong))  # type: ignore[misc]
+
+
+@requirement("ARR-03", "property", "SELECT")
+@given(named_arrays(shapes(2, 2, 3)))
+def test_scores(backend: Backend, scores: dict[str, Array]) -> None:
+    """float16 selects as float64 does."""
+    for one in selections(backend, scores):
+        half = replace(one, scores={name: array.astype(np.float16) for name, array in one.scores.items()})
+        if isinstance(one.granularity, Elements) and backend.declaration.ties != "unspecified":
+            half = replace(half, sparsity=0.5)
+        double = replace(half, scores={name: array.astype(np.float64) for name, array in one.scores.items()})
+        got = check_masks_form(backend.select(half), half)
+        expect_equal(got, check_masks_form(backend.select(double), double), call("select", half))
 
 
 @requirement("ARR-03", "example")
@@ -157,6 +251,8 @@ def test_floats_example() -> None:
     for wrong in wrongs:
         said = f"apply_masks({{'a': {wrong!r}}}, {{}})"
         refused_as_invalid(lambda wrong=wrong: apply_masks({"a": wrong}, {}), said, "parameter 'a'")
+    other_order = np.ones(2, np.dtype(np.float64).newbyteorder())
+    refused_as_invalid(lambda: apply_masks({"a": other_order}, {}), f"apply_masks of {other_order.dtype}", "native")
     for dtype in (np.float16, np.float32, np.float64):
         expect_equal(apply_masks({"a": np.ones(2, dtype)}, {})["a"], array(1, 1), f"apply_masks with {dtype}")
 
@@ -244,16 +340,23 @@ def test_ranked_example(backend: Backend) -> None:
         "out.weight": np.full((1, 1), 2.0),
         "out.bias": array(9),
     }
-    case = ScoreCase("magnitude", params)
-    should = {"first.weight": np.ones((1, 2)), "out.weight": np.full((1, 1), 2.0)}
-    expect_equal(backend.score(case), should, call("score", case))
+    rules: dict[str, Any] = {"element": Elements(), "unit": Units(), "block": Blocks(1, 1)}
+    known = [rule for kind, rule in rules.items() if kind in backend.declaration.granularities]
+    if not known:
+        pytest.skip(f"not applicable: {backend.declaration.name} declares none of {sorted(rules)}")
+    for rule in known:
+        case = ScoreCase("magnitude", params, granularity=rule, reducer="max")
+        ones = np.ones(1) if isinstance(rule, Units) else np.ones((1, 2))
+        twos = np.full(1, 2.0) if isinstance(rule, Units) else np.full((1, 1), 2.0)
+        expect_equal(backend.score(case), {"first.weight": ones, "out.weight": twos}, call("score", case))
 
 
 @requirement("ARR-05", "property", "SCORE")
-@given(draw.score_cases((*draw.CRITERIA, *draw.UNIT_CRITERIA)))
-def test_ranked(backend: Backend, case: ScoreCase) -> None:
-    should = [name for name in case.params if name in ("conv.weight", "fc.weight")]
-    expect_equal(list(backend.score(case)), should, f"the names of {call('score', case)}")
+@given(st.data())
+def test_ranked(backend: Backend, data: st.DataObject) -> None:
+    case = draw.declared_case(backend, data, (*draw.CRITERIA, *draw.UNIT_CRITERIA))
+    should = {name for name in case.params if name in ("conv.weight", "fc.weight")}
+    expect_equal(set(backend.score(case)), should, f"the names of {call('score', case)}")
 
 
 # ARR-06 and ARR-07 What stands at a removed entry
@@ -343,3 +446,39 @@ def test_pure(backend: Backend, params: dict[str, Array], data: st.DataObject) -
     expect_equal(masks, masks_before, f"the masks after {said}")
     shared = [name for name in params if np.shares_memory(np.asarray(got[name]), params[name])]
     expect_equal(shared, [], f"memory shared after {said}")
+
+
+# ARR-10 The masked network
+
+
+@requirement("ARR-10", "example", "APPLY")
+def test_masked_network_example(backend: Backend) -> None:
+    network, x = build(Input("x", (2,)), Dense("out")), np.array([[1.0, 1]])
+    masks = {"out.weight": np.array([[True, False], [True, True]]), "out.bias": np.array([True, False])}
+    for stale in (100.0, INF, -INF, NAN):
+        params = {"out.weight": np.array([[1, stale], [2, 3]]), "out.bias": array(4, stale)}
+        got = np.asarray(backend.forward(network, params, masks, x))
+        expect_equal(got, np.array([[5.0, 5.0]]), call("forward", network, params, masks, x))
+    params = {"out.weight": np.array([[1.0, 100], [2, 3]]), "out.bias": array(4, 7)}
+    for known, should in (
+        ({}, [[105.0, 12]]),
+        ({"out.bias": np.array([False, True])}, [[101.0, 12]]),
+        ({name: np.zeros(value.shape, bool) for name, value in params.items()}, [[0.0, 0]]),
+    ):
+        got = np.asarray(backend.forward(network, params, known, x))
+        expect_equal(got, np.array(should), call("forward", network, params, known, x))
+
+
+@requirement("ARR-10", "property", "APPLY")
+@given(chains(), st.sampled_from((100.0, INF, NAN)), st.data())
+def test_masked_network(backend: Backend, drawn: Drawn, stale: float, data: st.DataObject) -> None:
+    """Running with masks is running what applying them gives, whatever stands under them; sums are exact here."""
+    masks = data.draw(masks_of(drawn.params))
+    applied = backend.apply(drawn.params, masks)
+    should = np.asarray(backend.forward(drawn.network, applied, {}, drawn.x))
+    spoilt = {name: np.where(masks.get(name, True), array, stale) for name, array in drawn.params.items()}
+    for params in (drawn.params, spoilt):
+        got = np.asarray(backend.forward(drawn.network, params, masks, drawn.x))
+        # A transformed convolution may add otherwise once it knows what is removed.
+        bound = 0.0 if backend.declaration.exact else 2.0**-33 * max(1.0, float(np.abs(should).max()))
+        expect_close(got, should, bound, call("forward", drawn.network, params, masks, drawn.x))

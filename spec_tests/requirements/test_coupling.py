@@ -138,7 +138,7 @@ def refused(backend: Backend, network: Network, params: Params, layer: str) -> N
     before = {name: array.copy() for name, array in params.items()}
     said = call("remove", network, before, {layer: [0]})
     refuses(lambda: backend.remove(network, params, {layer: [0]}), said)
-    expect_equal(params, before, f"the parameters after {said}")
+    expect_equal({"parameters afterwards": params}, {"parameters afterwards": before}, said)
 
 
 @requirement("CPL-03", "example", "REMOVE")

@@ -397,6 +397,23 @@ def test_no_batches_example() -> None:
         refused(f"batches(rng, {asked})", ("integer >= ",), batches, np.random.default_rng(0), *asked)
 
 
+@requirement("DAT-05", "example")
+def test_numpy_integers_example() -> None:
+    """In 8 bits 224 + 32 is 0: the last batch would be empty."""
+    got = batches(np.random.default_rng(0), np.uint8(255), np.uint8(32), np.int8(1))  # type: ignore[arg-type]  # that is the question
+    said = "batches(default_rng(0), uint8(255), uint8(32), int8(1))"
+    expect_equal([len(batch) for batch in got], [32] * 7 + [31], f"the lengths of {said}")
+    expect_equal(sorted(chain(*(batch.tolist() for batch in got))), list(range(255)), said)
+
+
+@requirement("DAT-05", "example")
+def test_no_generator_example() -> None:
+    """A seed, nothing, a generator of the old kind and the global one are refused."""
+    state: Any
+    for state in (0, None, np.random.RandomState(0), np.random):
+        refused(f"batches({state!r}, 5, 2, 1)", ("rng", "numpy.random.Generator"), batches, state, 5, 2, 1)
+
+
 @requirement("DAT-05", "property")
 @given(st.integers(1, 40), st.integers(1, 45), st.integers(0, 4), st.integers(0, 2**32 - 1))
 def test_batches(examples: int, size: int, epochs: int, seed: int) -> None:

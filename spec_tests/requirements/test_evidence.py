@@ -64,6 +64,10 @@ def test_gates_example() -> None:
     gates_are(CHAIN, CHAIN_PARAMS, two, [0, 0], fc=[-1.5, 1.5], out=[-1.5, 1.5])
     gates_are(CHAIN, CHAIN_PARAMS, two, [0, 1], fc=[0, 0], out=[0, 0])
     gates_are(IMAGE, IMAGE_PARAMS, array([[[1, 2]]]), [0], conv=[-1, 1], out=[-2, 2])
+    beside = build(Input("x", (1,)), Dense("idle", inputs=("x",)), Dense("out", inputs=("x",)))
+    ones = {f"{name}.weight": array([1], [1]) for name in ("idle", "out")}
+    params = ones | {f"{name}.bias": array(0, 0) for name in ("idle", "out")}
+    gates_are(beside, params, one, [0], idle=[0, 0], out=[-0.5, 0.5])
 
 
 @requirement("EVI-01", "property")
@@ -207,6 +211,12 @@ def test_asked_example() -> None:
     untouched = np.random.default_rng(5)
     collect(CHAIN, CHAIN_PARAMS, x, labels, ["grads", "gates"], untouched)
     expect_equal(untouched.random(), np.random.default_rng(5).random(), "the next draw after gradients and gates")
+    misfit = array([1, 2, 3])
+    for need in DRAWS:
+        got = collect(CHAIN, CHAIN_PARAMS, misfit, labels, [need], rng)
+        expect_equal(known(got), {need}, f"what is there when {need} is asked for beside a batch that does not fit")
+    for need in ("grads", "gates"):
+        refuses(lambda need=need: collect(CHAIN, CHAIN_PARAMS, misfit, labels, [need]), f"{need} of x {misfit}")  # type: ignore[misc]
     for wrong in (["hessian"], ["grads", "params"], "grads"):
         said = f"needs {wrong!r}"
         error = refuses(lambda wrong=wrong: collect(CHAIN, CHAIN_PARAMS, x, labels, wrong, rng), said)  # type: ignore[misc]

@@ -21,7 +21,7 @@ from spec_tests.oracle import layers as oracle
 from spec_tests.oracle import measure as define
 from spec_tests.strategies import surgery as draw
 from spec_tests.strategies.networks import Drawn, chains, masks_of
-from spec_tests.verdicts import call, expect_close, expect_equal, fail, refuses, requirement
+from spec_tests.verdicts import call, expect_close, expect_equal, fail, refuses, requirement, show
 
 COUNTS = tuple(measure.Counts._fields)
 
@@ -46,8 +46,27 @@ def first(count: int, shape: tuple[int, ...]) -> Array:
 def says(backend: Backend, network: Network, params: Params, masks: Masks, **should: float) -> None:
     """Require these counts and fractions."""
     got = backend.count(network, params, masks)
-    shapes = {name: array.shape for name, array in params.items()}
-    expect_equal({name: got[name] for name in should}, should, f"backend.count({network}, arrays of {shapes}, masks)")
+    told = {name: got[name] for name in should}
+    if told != should:
+        fail(told, should, counted(network, params, masks))
+
+
+def counted(network: Network, params: Params, masks: Masks) -> str:
+    """Return the call; large arrays, which are constant or made by `first`, as the expression that makes them."""
+    written = (
+        "{" + ", ".join(f"{name!r}: {brief(array)}" for name, array in arrays.items()) + "}"
+        for arrays in (params, masks)
+    )
+    return f"backend.count({show(network)}, {', '.join(written)})"
+
+
+def brief(array: Array) -> str:
+    """Write an array as an expression that can be pasted."""
+    if array.size < 100:
+        return show([array])[1:-1]
+    if array.dtype == bool:
+        return f"(arange({array.size}) < {np.count_nonzero(array)}).reshape({array.shape})"
+    return f"full({array.shape}, {array.flat[0]!s}, {array.dtype})"
 
 
 def answers(network: Network, *rows: Any) -> tuple[Network, Params, Array]:
@@ -286,6 +305,18 @@ def test_unmeasurable_example() -> None:
         refused(measure.count, network, params, {name: mask})
 
 
+@requirement("MEA-09", "example", "ACCOUNT")
+def test_uncountable_example(backend: Backend) -> None:
+    """Masks of another shape, of an array that is not there, beside a mask that fits; a network without weights."""
+    network, params = one_dense(2, 3)
+    fits = {"fc.bias": np.array([True, False])}
+    for wrong in ({"fc": np.ones(2, bool)}, {"fc.bias": np.ones(3, bool)}, {"fc.weight": np.ones((3, 2), bool)}):
+        for masks in (wrong, fits | wrong):
+            refuses(lambda: backend.count(network, params, masks), call("count", network, params, masks))  # noqa: B023  called at once
+    bare = build(Input("x", (2,)))
+    refuses(lambda: backend.count(bare, {}, {}), call("count", bare, {}, {}))
+
+
 @requirement("MEA-09", "property")
 @given(st.data(), draw.networks())
 def test_unmeasurable(data: st.DataObject, drawn: Drawn) -> None:
@@ -307,7 +338,10 @@ def test_unmeasurable(data: st.DataObject, drawn: Drawn) -> None:
 @given(st.data(), draw.networks())
 def test_unfitting_masks(backend: Backend, data: st.DataObject, drawn: Drawn) -> None:
     name = data.draw(st.sampled_from(sorted(drawn.params)))
-    masks = {name: np.ones((*drawn.params[name].shape, 2), bool)}
+    shape, known = drawn.params[name].shape, data.draw(st.booleans())
+    masks = data.draw(masks_of(drawn.params)) | (
+        {name: np.ones((*shape, 2), bool)} if known else {f"{name}x": np.ones(shape, bool)}
+    )
     refuses(
         lambda: backend.count(drawn.network, drawn.params, masks),
         call("count", drawn.network, drawn.params, masks),
@@ -327,10 +361,22 @@ def one_by_one(rows: int, columns: int) -> tuple[Network, dict[str, Array]]:
 def test_exact_example(backend: Backend) -> None:
     network, params = one_by_one(4097, 4097)
     says(backend, network, params, {}, macs=16_785_409, macs_nonzero=16_785_409)
-    got = backend.count(network, params, {})
+    whole_numbers(backend, network, params, {})
+    whole_numbers(backend, *one_conv((1, 1), (1, 1, 1, 1)), {"conv.weight": first(10, (2, 3, 3, 3))})
+
+
+def whole_numbers(backend: Backend, network: Network, params: Params, masks: Masks) -> None:
+    """Require an integer for every count."""
+    got = backend.count(network, params, masks)
     for name in COUNTS:
         if not isinstance(got[name], Integral) or isinstance(got[name], bool):
-            fail(f"{name} = {got[name]!r}", "an integer", f"backend.count({network}, ...)")
+            fail(f"{name} = {got[name]!r}", "an integer", counted(network, params, masks))
+
+
+@requirement("MEA-10", "property", "ACCOUNT")
+@given(st.data(), draw.networks())
+def test_integers(backend: Backend, data: st.DataObject, drawn: Drawn) -> None:
+    whole_numbers(backend, drawn.network, drawn.params, data.draw(masks_of(drawn.params)))
 
 
 @requirement("MEA-10", "example")
@@ -379,3 +425,46 @@ def test_flatten_and_pool_count_nothing_example(backend: Backend) -> None:
     params = {"conv.weight": np.ones((2, 1, 1, 1)), "conv.bias": np.ones(2)}
     params |= {"fc.weight": np.ones((3, 8)), "fc.bias": np.ones(3)}
     says(backend, network, params, {}, macs=8 + 24, parameters=4 + 27)
+
+
+# MEA-12 Given things stay as they are
+
+
+def leaves_alone(backend: Backend, network: Network, params: Params, masks: Masks) -> None:
+    """Require that counting writes into nothing."""
+    before = [{name: array.copy() for name, array in arrays.items()} for arrays in (params, masks)]
+    backend.count(network, params, masks)
+    said = call("count", network, *before)
+    for what, after, should in (("params", params, before[0]), ("masks", masks, before[1])):
+        expect_equal({what: after}, {what: should}, said)
+        expect_equal({f"bytes of {what}": bits(after)}, {f"bytes of {what}": bits(should)}, said)
+
+
+def bits(arrays: Params) -> dict[str, Any]:
+    """Return dtype, shape and bytes of every array, by name."""
+    return {name: (array.dtype.name, array.shape, array.tobytes()) for name, array in arrays.items()}
+
+
+@requirement("MEA-12", "example", "ACCOUNT")
+def test_given_example(backend: Backend) -> None:
+    """What is stored under a mask stays, -0.0 too."""
+    network = build(Input("x", (3,)), Dense("fc"))
+    params = {"fc.weight": np.array([[-0.0, 5.0, 6.0]]), "fc.bias": np.array([7.0])}
+    masks = {"fc.weight": np.array([[False, False, True]]), "fc.bias": np.array([False])}
+    leaves_alone(backend, network, params, masks)
+
+
+@requirement("MEA-12", "example")
+def test_given_to_the_reference_example() -> None:
+    network, params, x = answers(TWO, [1, 2], [3, 3])
+    labels = np.array([1, 0])
+    before = bits({"x": x, "labels": labels, **params})
+    for what in (measure.accuracy, measure.loss):
+        what(network, params, x, labels)
+        expect_equal(bits({"x": x, "labels": labels, **params}), before, f"{what.__name__} of [1, 2], [3, 3]")
+
+
+@requirement("MEA-12", "property", "ACCOUNT")
+@given(st.data(), draw.networks())
+def test_given(backend: Backend, data: st.DataObject, drawn: Drawn) -> None:
+    leaves_alone(backend, drawn.network, drawn.params, data.draw(masks_of(drawn.params)))

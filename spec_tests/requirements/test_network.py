@@ -152,9 +152,18 @@ def layer(name: str, *shape: int, bias: int | None = None) -> dict[str, Any]:
 
 
 MISFITS: tuple[tuple[tuple[Node, ...], dict[str, Any], str], ...] = (
-    ((FLAT, Dense("a")), {}, "a.bias"),
-    ((FLAT, Dense("a")), layer("a", 3, 2) | layer("b", 3, 2), "b.bias"),
-    ((FLAT, Dense("a")), layer("a", 2, 3), "a.weight: got shape (2, 3), expected (out, 2)"),
+    ((FLAT, Dense("a")), {}, "parameters: got missing ['a.bias', 'a.weight'], unknown [], expected exactly"),
+    (
+        (FLAT, Dense("a")),
+        layer("a", 3, 2) | layer("b", 3, 2),
+        "got missing [], unknown ['b.bias', 'b.weight'], expected",
+    ),
+    (
+        (FLAT, Dense("a")),
+        layer("A", 3, 2),
+        "got missing ['a.bias', 'a.weight'], unknown ['A.bias', 'A.weight'], expected",
+    ),
+    ((FLAT, Dense("a")), layer("a", 2, 3), "a.weight: got shape (2, 3), expected (out, 2), its input being (2,)"),
     ((FLAT, Dense("a")), layer("a", 2, 2, 1), "a.weight"),
     ((FLAT, Dense("a")), layer("a", 3, 2, bias=2), "a.bias: got shape (2,), expected (3,)"),
     ((FLAT, Dense("a")), layer("a", 0, 2), "a.bias"),
@@ -284,6 +293,9 @@ NO_JSON: tuple[Any, ...] = (
     None,
     b"\xff\xfe\x00",
     document(X, version=1),
+    document(X, version=False),
+    document(X, version=None),
+    "[" * 100_000,
     document(X, format="onnx"),
     document(X, nodes={}),
     document(X, nodes=None),
@@ -309,7 +321,7 @@ NO_JSON: tuple[Any, ...] = (
 @requirement("NET-06", "example")
 def test_no_json_example() -> None:
     for text in NO_JSON:
-        refuses_naming(lambda t=text: from_json(t), "got", f"from_json({text!r})")
+        refuses_naming(lambda t=text: from_json(t), "got", f"from_json({text!r:.300})")
 
 
 JUNK: tuple[Any, ...] = (None, 0, -1, 1.5, True, {}, [[]], [None], [-1], [1, 2, 3, 4, 5], "zz")

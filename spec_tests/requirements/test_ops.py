@@ -554,6 +554,23 @@ def test_cross_entropy_example(backend: Backend) -> None:
     learns(backend, as_logits([[-1e4, 0]], [0]), 1e4, out_bias=[-1, 1])
 
 
+@requirement("OPS-09", "example")
+def test_far_apart_example() -> None:
+    """Logits whose difference is no number any more: NumPy does not even warn."""
+    with np.errstate(all="raise"):
+        for far, dtype in ((1e308, np.float64), (3e38, np.float32)):
+            logits = np.array([[far, 0], [-far, 0]], dtype)
+            loss, cache = ops.softmax_cross_entropy(logits, np.array([0, 0]))
+            said = call("", logits)
+            expect_close(loss, log(2) / 2, 2.0**8 * float(np.finfo(dtype).eps), f"softmax_cross_entropy{said}")
+            got = ops.softmax_cross_entropy_backward(cache)
+            expect_equal(got, np.array([[0, -0.25], [0, 0.25]]), f"softmax_cross_entropy_backward{said}")
+        wrong = ops.softmax_cross_entropy(array([[1e308], [-1e308]]), np.array([1]))
+        expect_equal(wrong[0], float("inf"), "the loss of label 1 and the logits 1e308, -1e308")
+        got = ops.softmax_cross_entropy_backward(wrong[1])
+        expect_equal(got, array([[1], [-1]]), "the gradient of label 1 and the logits 1e308, -1e308")
+
+
 @requirement("OPS-09", "property", "TRAIN")
 @given(st.data(), st.integers(2, 4), st.integers(1, 4), SEEDS)
 def test_cross_entropy(backend: Backend, data: st.DataObject, classes: int, count: int, seed: int) -> None:

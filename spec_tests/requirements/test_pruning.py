@@ -184,6 +184,11 @@ def doubled(params: Params, masks: Masks) -> dict[str, Array]:  # noqa: ARG001  
     return {name: 2 * weight for name, weight in params.items()}
 
 
+def raised(params: Params, masks: Masks) -> dict[str, Array]:  # noqa: ARG001  any retraining takes both
+    """Return the parameters with 10 added to every entry, the removed ones included."""
+    return {name: weight + 10 for name, weight in params.items()}
+
+
 @requirement("PRU-02", "example")
 def test_rounds_example() -> None:
     draws = [array([0.1, 0.9, 0.8, 0.7]), array([0.9, 0.1, 0.8, 0.7])]
@@ -198,19 +203,31 @@ def test_rounds_example() -> None:
     expect_equal([turn.sparsity for turn in turns], [0.25, 0.5], said)
 
 
+@requirement("PRU-02", "example")
+def test_revived_example() -> None:
+    """What retraining leaves at removed entries is 0 again before anything reads it."""
+    draws = [array([0.1, 0.9, 0.8, 0.7]), array([0.9, 0.1, 0.8, 0.7])]
+    turns, seen = random_rounds(array([1, 2, 3, 4]), draws, [0.25, 0.5], raised)
+    said = "iterate(1, 2, 3, 4 at 0.25 and 0.5, 10 added to every entry)"
+    retrained = [turn.retrained["a.weight"].tolist() for turn in turns]
+    expect_equal(retrained, [[[0, 12, 13, 14]], [[0, 0, 23, 24]]], said)
+    expect_equal([weights.tolist() for weights in seen], [[[1, 2, 3, 4]], [[0, 12, 13, 14]]], f"collected in {said}")
+
+
 @requirement("PRU-02", "property")
 @given(
     st.integers(1, 12),
     st.lists(draw.SPARSITIES, min_size=1, max_size=4).map(sorted),
     st.integers(0, 2**32 - 1),
     st.sampled_from((2.0, -0.5, 0.0)),
+    st.sampled_from((0.0, 10.0)),
 )
-def test_rounds(size: int, sparsities: list[float], seed: int, factor: float) -> None:
+def test_rounds(size: int, sparsities: list[float], seed: int, factor: float, more: float) -> None:
     """Masks nest, counts are exact, and every round starts from what the one before left."""
     rng = np.random.default_rng(seed)
     weights, draws = rng.integers(-3, 4, (1, size)) * 1.0, [rng.random((1, size)) for _ in sparsities]
     turns, seen = random_rounds(
-        weights, draws, sparsities, lambda params, masks: {"a.weight": factor * params["a.weight"]}  # noqa: ARG005
+        weights, draws, sparsities, lambda params, masks: {"a.weight": factor * params["a.weight"] + more}  # noqa: ARG005
     )  # fmt: skip
     alive, now, said = np.ones((1, size), bool), weights, f"iterate({size}, {sparsities}, seed {seed})"
     for turn, sparsity, scores, collected in zip(turns, sparsities, draws, seen, strict=True):
@@ -220,7 +237,8 @@ def test_rounds(size: int, sparsities: list[float], seed: int, factor: float) ->
         expect_equal(int((~mask).sum()), removal_count("half_even", sparsity, size), said)
         expect_equal(collected, now, f"collected in {said}")
         expect_equal(turn.params["a.weight"], zeroed({"w": now}, {"w": mask})["w"], f"masked in {said}")
-        expect_equal(turn.retrained["a.weight"], factor * turn.params["a.weight"], f"retrained in {said}")
+        should = zeroed({"w": factor * turn.params["a.weight"] + more}, {"w": mask})["w"]
+        expect_equal(turn.retrained["a.weight"], should, f"retrained in {said}")
         alive, now = mask, turn.retrained["a.weight"]
 
 
@@ -484,7 +502,8 @@ def gradual_runs(draw_: st.DrawFn) -> tuple[TrainCase, ScheduleCase]:
     timing = draw_(draw_schedules.cases())
     begin = timing.begin % 3
     timing = replace(timing, begin=begin, end=begin + (timing.end - timing.begin) % 4, every=timing.every % 4 + 1)
-    batches = tuple(np.array([row % len(drawn.x)]) for row in range(timing.end + draw_(st.integers(0, 2))))
+    count = max(timing.end + draw_(st.integers(0, 2)), 1)
+    batches = tuple(np.array([row % len(drawn.x)]) for row in range(count))
     run = (drawn.network, drawn.params, drawn.x, drawn.labels, batches)
     return TrainCase(*run, OptimiserSpec("sgd", 0.01), {}), timing
 
@@ -571,10 +590,10 @@ def test_refused_example() -> None:
     speaks(refuses(rounds, "rounds at 0.5 and 0.25"), "rounds at 0.5 and 0.25")
 
 
-def begin_gradual(case: TrainCase, timing: ScheduleCase) -> object:
+def begin_gradual(case: TrainCase, timing: ScheduleCase, method: pruning.Method = ENTRIES) -> object:
     """Ask for a run that prunes, and take no step of it."""
     run = (case.x, case.labels, case.batches, training.sgd(), training.constant(0.25))
-    arguments = (case.network, case.params, ENTRIES, record(timing), Evidence)
+    arguments = (case.network, case.params, method, record(timing), Evidence)
     return pruning.prune_while_training(*arguments, *run)
 
 
@@ -586,6 +605,11 @@ def test_gradual_refused_example() -> None:
     outside = replace(case, batches=(np.array([3]),))
     now = ScheduleCase("linear", 0.5, 0)
     speaks(refuses(partial(begin_gradual, outside, now), "batch [3] of 3 examples"), "batch [3] of 3 examples")
+    empty = replace(case, batches=())
+    speaks(refuses(partial(begin_gradual, empty, now), "one-shot at 0 of none"), "one-shot at 0 of none")
+    gates_of_entries = ENTRIES._replace(criterion=CRITERIA["taylor_gate"])
+    at_last, said = ScheduleCase("linear", 0.5, 3, begin=3), "gates of entries, to be pruned after 3 updates"
+    speaks(refuses(partial(begin_gradual, case, at_last, gates_of_entries), said), said)
 
 
 @requirement("PRU-10", "property", "TRAIN")

@@ -1,9 +1,12 @@
 """docs/spec/store.md, requirement by requirement: a literal example, then a property."""
 
+import io
 import json
+import pickle
 import shutil
+import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,10 +20,10 @@ from refprune.arrays import Array, Masks, Params
 from refprune.errors import InvalidInput
 from refprune.lab import store
 from refprune.network import Dense, Input, Network, Node, Relu, build
-from spec_tests.adapter import Backend
+from spec_tests.adapter import Backend, Unsupported
 from spec_tests.strategies import surgery as draw
 from spec_tests.strategies.networks import Drawn, masks_of
-from spec_tests.verdicts import expect_equal, fail, refuses, requirement
+from spec_tests.verdicts import call, expect_equal, fail, refuses, requirement, show
 
 FILES = ("network.json", "params.npz", "masks.npz")
 
@@ -37,19 +40,64 @@ def bits(arrays: Params) -> list[Any]:
     return [(name, array.dtype.str, array.shape, array.tobytes()) for name, array in arrays.items()]
 
 
+FOLDER = "__import__('pathlib').Path('saved')"
+"""A folder that can be pasted; make it, empty, before."""
+
+
+def saving(network: Network, params: Params, masks: Masks) -> str:
+    """Return the call that saves."""
+    return call("save", network, params, masks).replace("(", f"({FOLDER}, ", 1)
+
+
+def loading(network: Network, params: Params, masks: Masks) -> str:
+    """Return the call that saves and loads."""
+    return f"{saving(network, params, masks)} or backend.load({FOLDER})"
+
+
+def expect(what: str, got: Any, should: Any, said: str) -> None:
+    """Require equal values of something that the call leads to; the words stand in front of both."""
+    expect_equal({what: got}, {what: should}, said)
+
+
 def survives(backend: Backend, network: Network, params: Params, masks: Masks) -> None:
     """Require that everything comes back as it was saved."""
-    said = f"save and load of {network}, {params}, {masks}"
+    before, before_masks = copies(params), copies(masks)
     with empty_folder() as folder:
         backend.save(folder, network, params, masks)
-        got_network, got_params, got_masks = backend.load(folder)
-    expect_equal(got_network, network, f"the network after {said}")
-    expect_equal(bits(got_params), bits(params), f"the parameters after {said}")
-    expect_equal(
-        dict(zip(got_masks, bits(got_masks), strict=True)),
-        dict(zip(masks, bits(masks), strict=True)),
-        f"the masks after {said}",
-    )
+        same(backend.load(folder), network, before, before_masks)
+
+
+def copies(arrays: Params) -> dict[str, Array]:
+    """Return copies in the same memory order."""
+    return {name: array.copy("K") for name, array in arrays.items()}
+
+
+def same(got: tuple[Network, Params, Masks], network: Network, params: Params, masks: Masks) -> None:
+    """Require what was saved, to the last bit; the order of masks is nobody's."""
+    told = (got[0], bits(got[1]), dict(zip(got[2], bits(got[2]), strict=True)))
+    should = (network, bits(params), dict(zip(masks, bits(masks), strict=True)))
+    if told != should:  # the call is long
+        said = loading(network, params, masks)
+        for what, mine, right in zip(("network", "parameters", "masks"), told, should, strict=True):
+            expect(what, mine, right, said)
+
+
+def damaged(backend: Backend, folder: Path, params: Params, what: str) -> None:
+    """Require a refusal, or that nothing of a - b was lost: a backend may keep a file that does not matter."""
+    said = loading(line("a", "b"), params, TRUE_FALSE)
+    try:
+        got = backend.load(folder)
+    except Unsupported:
+        raise
+    except Exception:  # noqa: BLE001  any exception is a refusal
+        return
+    if (got[0], bits(got[1]), bits(got[2])) != (line("a", "b"), bits(params), bits(TRUE_FALSE)):
+        fail(f"{show(got[1])} from {what}", "an error", said)
+
+
+def files(folder: Path) -> list[Path]:
+    """Return every file that a backend wrote."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def refused(action: Callable[[], object], said: str) -> None:
@@ -61,7 +109,7 @@ def refused(action: Callable[[], object], said: str) -> None:
 
 def contents(folder: Path) -> dict[str, bytes]:
     """Return what every file of a folder holds."""
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files(folder)}
 
 
 def line(first: str, second: str) -> Network:
@@ -73,6 +121,10 @@ def ones(first: str, second: str) -> dict[str, Array]:
     """Return their parameters: two units in the middle, one logit."""
     shapes = {f"{first}.weight": (2, 1), f"{first}.bias": (2,), f"{second}.weight": (1, 2), f"{second}.bias": (1,)}
     return {name: np.ones(shape) for name, shape in shapes.items()}
+
+
+TRUE_FALSE = {"a.bias": np.array([True, False])}
+"""Masks of a - b."""
 
 
 # STO-01 Round trip
@@ -89,15 +141,15 @@ def test_round_trip_example(backend: Backend) -> None:
     with empty_folder() as folder:
         backend.save(folder, line("z", "a"), params, {})
         network, got, masks = backend.load(folder)
-    said = "load() after save() of z, a"
-    expect_equal(network, line("z", "a"), said)
-    expect_equal(list(got), ["z.weight", "z.bias", "a.weight", "a.bias"], f"the names of {said}")
-    expect_equal({name: array.dtype.name for name, array in got.items()}, dict.fromkeys(params, "float32"), said)
-    expect_equal(got["z.bias"], np.array([0, -1]), said)
-    expect_equal(got["a.weight"].tobytes(), b"\x00\x00\x00\x80\x00\x00\x80\x7f", f"the bytes of a.weight, {said}")
-    expect_equal(got["z.weight"].tobytes(), b"\x00\x00\xc0\x3f\x00\x00\xc0\x7f", f"the bytes of z.weight, {said}")
-    expect_equal(got["a.bias"].tobytes(), b"\x01\x00\x00\x00", f"the bytes of a.bias, {said}")
-    expect_equal(dict(masks), {}, said)
+    said = loading(line("z", "a"), params, {})
+    expect("network", network, line("z", "a"), said)
+    expect("names", list(got), ["z.weight", "z.bias", "a.weight", "a.bias"], said)
+    expect("dtypes", {name: array.dtype.name for name, array in got.items()}, dict.fromkeys(params, "float32"), said)
+    expect("z.bias", got["z.bias"], np.array([0, -1]), said)
+    expect("bytes of a.weight", got["a.weight"].tobytes(), b"\x00\x00\x00\x80\x00\x00\x80\x7f", said)
+    expect("bytes of z.weight", got["z.weight"].tobytes(), b"\x00\x00\xc0\x3f\x00\x00\xc0\x7f", said)
+    expect("bytes of a.bias", got["a.bias"].tobytes(), b"\x01\x00\x00\x00", said)
+    expect("masks", dict(masks), {}, said)
 
 
 @requirement("STO-01", "property", "STORE")
@@ -122,9 +174,9 @@ def test_masks_example(backend: Backend) -> None:
     with empty_folder() as folder:
         backend.save(folder, line("a", "b"), params, masks)
         got = backend.load(folder)[2]
-    said = "the masks after save() and load()"
-    expect_equal(dict(got), {"b.weight": np.array([[True, False]])}, said)
-    expect_equal(got["b.weight"].dtype.name, "bool", said)
+    said = loading(line("a", "b"), params, masks)
+    expect("masks", dict(got), {"b.weight": np.array([[True, False]])}, said)
+    expect("dtype", got["b.weight"].dtype.name, "bool", said)
 
 
 @requirement("STO-02", "property", "STORE")
@@ -143,13 +195,14 @@ def test_names_example(backend: Backend) -> None:
     pairs = (("../a", "A"), ("a", "A"), ("arr_0", "a/b"), ("arr_2", "arr_1"), ("file", "allow_pickle"))
     for first, second in pairs:
         params = {name: array * number for number, (name, array) in enumerate(ones(first, second).items())}
+        asked = (line(first, second), params, {f"{second}.bias": np.array([False])})
+        mine = (asked[0], copies(params), copies(asked[2]))
         with empty_folder() as folder:
-            backend.save(folder / "here", line(first, second), params, {f"{second}.bias": np.array([False])})
-            expect_equal([path.name for path in folder.iterdir()], ["here"], f"the folder after save() of {first!r}")
-            network, got, masks = backend.load(folder / "here")
-        expect_equal(network, line(first, second), f"the network of {first!r} and {second!r}")
-        expect_equal(got, params, f"the parameters of {first!r} and {second!r}")
-        expect_equal(masks, {f"{second}.bias": np.array([False])}, f"the masks of {first!r} and {second!r}")
+            (folder / "here").mkdir()
+            backend.save(folder / "here", *mine)
+            beside = [path.name for path in folder.iterdir()]
+            expect("what stands beside the folder", beside, ["here"], saving(*asked))
+            same(backend.load(folder / "here"), *asked)
 
 
 @requirement("STO-03", "property", "STORE")
@@ -192,6 +245,38 @@ def test_changed_byte_example() -> None:
         place = raw.rindex(np.float64(1.0).tobytes())
         (folder / "params.npz").write_bytes(raw[: place + 7] + b"\x40" + raw[place + 8 :])
         refused(lambda: store.load(folder), "load() with a byte of b.bias changed")
+
+
+PI = ones("a", "b") | {"b.bias": np.array([3.141592653589793])}
+"""Parameters of a - b with eight bytes that are found in a file that is not compressed."""
+
+
+@requirement("STO-04", "example", "STORE")
+def test_damaged_files_example(backend: Backend) -> None:
+    """Each file that the backend wrote: gone, empty, cut in half, without its end, with a byte of b.bias changed."""
+    for number in range(count_files(backend)):
+        for keep in (None, 0, 0.5, 0.9):
+            with empty_folder() as folder:
+                backend.save(folder, line("a", "b"), PI, TRUE_FALSE)
+                path = files(folder)[number]
+                raw = path.read_bytes()
+                path.unlink()
+                if keep is not None:
+                    path.write_bytes(raw[: int(len(raw) * keep)])
+                damaged(backend, folder, PI, f"{path.name} {'deleted' if keep is None else f'cut to {keep:.0%}'}")
+        with empty_folder() as folder:
+            backend.save(folder, line("a", "b"), PI, TRUE_FALSE)
+            path = files(folder)[number]
+            raw = path.read_bytes()
+            path.write_bytes(raw.replace(PI["b.bias"].tobytes(), np.float64(3.0).tobytes()))
+            damaged(backend, folder, PI, f"{path.name} with the bytes of b.bias changed")
+
+
+def count_files(backend: Backend) -> int:
+    """Return how many files the backend writes for a - b."""
+    with empty_folder() as folder:
+        backend.save(folder, line("a", "b"), PI, TRUE_FALSE)
+        return len(files(folder))
 
 
 @requirement("STO-04", "property")
@@ -240,6 +325,25 @@ def test_unfitting_example() -> None:
             expect_equal(contents(folder), before, f"the folder after {said}")
 
 
+@requirement("STO-05", "example", "STORE")
+def test_unfitting_is_not_saved_example(backend: Backend) -> None:
+    """Refused, and the folder is still empty."""
+    good = ones("a", "b")
+    unfitting: tuple[tuple[Params, Masks], ...] = (
+        (good, {"a.bias": np.ones(3, bool)}),
+        (good, {"c.bias": np.ones(2, bool)}),
+        (good, {"b.weight": np.ones((2, 1), bool)}),
+        ({name: array for name, array in good.items() if name != "b.bias"}, {}),
+        (good | {"c.bias": np.ones(1)}, {}),
+        (good | {"b.weight": np.ones((1, 3))}, {}),
+    )
+    for params, masks in unfitting:
+        with empty_folder() as folder:
+            said = saving(line("a", "b"), params, masks)
+            refuses(lambda: backend.save(folder, line("a", "b"), params, masks), said)  # noqa: B023  called at once
+            expect("files", list(contents(folder)), [], said)
+
+
 @requirement("STO-05", "example")
 def test_other_files_example() -> None:
     with empty_folder() as folder:
@@ -252,10 +356,10 @@ def test_other_files_example() -> None:
             refused(lambda mixed=mixed: store.load(mixed), f"load() with the {name} of another network")  # type: ignore[misc]
 
 
-@requirement("STO-05", "property")
+@requirement("STO-05", "property", "STORE")
 @given(st.data(), draw.networks())
-def test_unfitting(data: st.DataObject, drawn: Drawn) -> None:
-    """A parameter missing, one more, or a mask of another shape: refused, and the folder is not even made."""
+def test_unfitting(backend: Backend, data: st.DataObject, drawn: Drawn) -> None:
+    """A parameter missing, one more, or a mask of another shape: refused, and nothing is written."""
     name = data.draw(st.sampled_from(sorted(drawn.params)))
     fewer = {other: array for other, array in drawn.params.items() if other != name}
     wrong: tuple[tuple[Params, Masks], ...] = (
@@ -266,8 +370,9 @@ def test_unfitting(data: st.DataObject, drawn: Drawn) -> None:
     )
     params, masks = data.draw(st.sampled_from(wrong))
     with empty_folder() as folder:
-        refused(lambda: store.save(folder / "new", drawn.network, params, masks), f"save() of {params}, {masks}")
-        expect_equal(list(folder.iterdir()), [], "the folder afterwards")
+        said = saving(drawn.network, params, masks)
+        refuses(lambda: backend.save(folder, drawn.network, params, masks), said)
+        expect("files", list(contents(folder)), [], said)
 
 
 # STO-06 Nothing is executed
@@ -295,6 +400,54 @@ def smuggled(folder: Path, victim: str, number: int) -> Path:
     return made
 
 
+@requirement("STO-06", "example", "STORE")
+def test_nothing_is_executed_example(backend: Backend) -> None:
+    """Each file that the backend wrote is replaced by a pickle, or by an archive with pickles for its members."""
+    for number in range(count_files(backend)):
+        for poison in (pickled, pickled_array, pickled_members, pickled_later_members):
+            with empty_folder() as folder:
+                backend.save(folder, line("a", "b"), PI, TRUE_FALSE)
+                path, made = files(folder)[number], folder / "made by a pickle"
+                path.write_bytes(poison(path, Malicious(made)))
+                with suppress(Exception):
+                    backend.load(folder)
+                what = f"files that loading makes with {path.name} replaced by a {poison.__name__}"
+                expect(what, [made.name] * made.exists(), [], loading(line("a", "b"), PI, TRUE_FALSE))
+
+
+def pickled(path: Path, content: object) -> bytes:  # noqa: ARG001  the file's form does not matter
+    """Return a pickle."""
+    return pickle.dumps(content)
+
+
+def pickled_array(path: Path, content: object) -> bytes:  # noqa: ARG001  the file's form does not matter
+    """Return an .npy file of one object."""
+    buffer = io.BytesIO()
+    np.save(buffer, np.array([content], object), allow_pickle=True)
+    return buffer.getvalue()
+
+
+def pickled_members(path: Path, content: object) -> bytes:
+    """Return an archive with the same names; an .npy becomes an array of one object, anything else a pickle."""
+    return _members(path, content, first=0)
+
+
+def pickled_later_members(path: Path, content: object) -> bytes:
+    """Return the same with the first member as it was: it may say what the others are."""
+    return _members(path, content, first=1)
+
+
+def _members(path: Path, content: object, first: int) -> bytes:
+    if not zipfile.is_zipfile(path):
+        return pickled(path, content)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(buffer, "w") as new:
+        for place, name in enumerate(old.namelist()):
+            write = pickled_array if name.endswith(".npy") else pickled
+            new.writestr(name, old.read(name) if place < first else write(path, content))
+    return buffer.getvalue()
+
+
 @requirement("STO-06", "example")
 def test_pickle_example() -> None:
     for victim in ("params.npz", "masks.npz"):
@@ -314,3 +467,28 @@ def test_pickle(data: st.DataObject, drawn: Drawn) -> None:
         made = smuggled(folder, "params.npz", number)
         refused(lambda: store.load(folder), f"load() with a pickle as array {number}")
         expect_equal(list(folder.glob(made.name)), [], "what it made")
+
+
+# STO-07 Given things stay as they are
+
+
+def leaves_alone(backend: Backend, network: Network, params: Params, masks: Masks) -> None:
+    """Require that saving and loading write into nothing that was given."""
+    before, before_masks = copies(params), copies(masks)
+    with empty_folder() as folder:
+        backend.save(folder, network, params, masks)
+        backend.load(folder)
+    same((network, params, masks), network, before, before_masks)
+
+
+@requirement("STO-07", "example", "STORE")
+def test_given_example(backend: Backend) -> None:
+    """What is stored under a mask stays, -0.0 too."""
+    params = ones("a", "b") | {"b.weight": np.array([[-0.0, 5.0]])}
+    leaves_alone(backend, line("a", "b"), params, {"b.weight": np.array([[True, False]]), **TRUE_FALSE})
+
+
+@requirement("STO-07", "property", "STORE")
+@given(st.data(), draw.networks())
+def test_given(backend: Backend, data: st.DataObject, drawn: Drawn) -> None:
+    leaves_alone(backend, drawn.network, drawn.params, data.draw(masks_of(drawn.params)))

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import strategies as st
 
 from refprune.arrays import Array
 from refprune.granularity import Group, Slice
-from spec_tests.adapter import Blocks, Elements, ScoreCase, Units
+from spec_tests.adapter import Backend, Blocks, Elements, ScoreCase, Units
 from spec_tests.strategies.selection import DTYPES, arrays, masks_for, shapes
 
 SMALL = st.sampled_from((0.0, -0.0, 1.0, 1.0, -1.0, 2.0, -3.0))
@@ -17,6 +18,8 @@ DRAWN = st.sampled_from((0.0, 0.25, 0.5, 0.5, 0.75))
 CRITERIA = ("magnitude", "gradient", "taylor", "random")
 UNIT_CRITERIA = ("taylor_gate", "random_unit")
 REDUCERS = ("l1", "l2", "mean", "max", "sum_then_square")
+KINDS = frozenset({"element", "unit", "block"})
+"""What a score can be for."""
 
 
 @st.composite
@@ -48,8 +51,10 @@ def by_unit(draw: st.DrawFn, params: dict[str, Array], values: st.SearchStrategy
 
 
 @st.composite
-def score_cases(draw: st.DrawFn, criteria: tuple[str, ...] = CRITERIA, *, within: bool = False) -> ScoreCase:
-    """Draw a criterion of these with the evidence it needs, for entries, tiles or units."""
+def score_cases(
+    draw: st.DrawFn, criteria: tuple[str, ...] = CRITERIA, kinds: frozenset[str] = KINDS, *, within: bool = False
+) -> ScoreCase:
+    """Draw a criterion of these with the evidence it needs, for entries, tiles or units: these `kinds`."""
     criterion = draw(st.sampled_from(criteria))
     params = draw(layers())
     reducer = draw(st.sampled_from(REDUCERS))
@@ -66,10 +71,26 @@ def score_cases(draw: st.DrawFn, criteria: tuple[str, ...] = CRITERIA, *, within
     granularity: Elements | Units | Blocks = Units()
     if criterion not in UNIT_CRITERIA:
         tiles = Blocks(draw(side), draw(side), draw(st.sampled_from(REDUCERS)))
-        choices: tuple[Elements | Units | Blocks, ...] = (Elements(), Units(), tiles)
-        granularity = draw(st.sampled_from(choices))
+        choices: dict[str, Elements | Units | Blocks] = {"element": Elements(), "unit": Units(), "block": tiles}
+        granularity = choices[draw(st.sampled_from([kind for kind in choices if kind in kinds]))]
     alive = draw(masks_for(params)) if within else None
     return ScoreCase(criterion, params, **evidence, granularity=granularity, reducer=reducer, within=alive)
+
+
+def declared_case(
+    backend: Backend,
+    data: st.DataObject,
+    criteria: tuple[str, ...] = CRITERIA,
+    kinds: frozenset[str] = KINDS,
+    *,
+    within: bool = False,
+) -> ScoreCase:
+    """Draw a case of these inside the declaration; skip when nothing of them is declared."""
+    known = kinds & backend.declaration.granularities
+    usable = tuple(name for name in criteria if (("unit" in known) if name in UNIT_CRITERIA else known))
+    if not usable:
+        pytest.skip(f"not applicable: {backend.declaration.name} declares none of {sorted(kinds)}")
+    return data.draw(score_cases(usable, known, within=within))
 
 
 @st.composite

@@ -1,12 +1,13 @@
 """Selection cases: short lists of small numbers, ties, both zeros, ragged shapes, entries removed before."""
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 from hypothesis import strategies as st
 
 from refprune.arrays import Array
-from spec_tests.adapter import Blocks, Elements, NofM, SelectCase, Units
+from spec_tests.adapter import Blocks, Declaration, Elements, NofM, SelectCase, Units
 from spec_tests.oracle.selection import removal_count
 
 NAMES = ("a", "b", "c")
@@ -18,7 +19,21 @@ Pools = Literal["local", "global"]
 POOLS: st.SearchStrategy[Pools] = st.sampled_from(("local", "global"))
 TIED = st.sampled_from((0.0, -0.0, 1.0, 1.0, 2.0, 3.0))
 """Few values: ties are common, and both zeros are there."""
-EXTREME = st.sampled_from((0.0, -0.0, 1.0, 2.0, float("inf"), 1e-45, 3e38))
+EXTREME = st.sampled_from((0.0, -0.0, 1.0, 1 + 1e-12, 2.0, float("inf"), -float("inf"), 5e-324, 1e-45, 3e38))
+"""Infinities, the smallest numbers of both dtypes, and two that float32 cannot tell apart."""
+EVERYTHING = Declaration("everything", frozenset())
+"""What is drawn when nothing is left out."""
+
+
+def pools_of(declaration: Declaration) -> st.SearchStrategy[Pools]:
+    """Draw declared pools."""
+    both: tuple[Pools, ...] = ("local", "global")
+    return st.sampled_from([pools for pools in both if pools in declaration.pools])
+
+
+def sparsities_of(declaration: Declaration, most: int) -> st.SearchStrategy[float | int]:
+    """Draw fractions, and counts up to `most` where they are declared."""
+    return st.one_of(SPARSITIES, st.integers(0, most)) if declaration.integer_counts else SPARSITIES
 
 
 def shapes(least_axes: int = 1, most_axes: int = 3, longest: int = 4) -> st.SearchStrategy[tuple[int, ...]]:
@@ -63,7 +78,17 @@ def masks_for(draw: st.DrawFn, named: dict[str, Array]) -> dict[str, Array]:
 
 
 @st.composite
-def core_cases(draw: st.DrawFn) -> SelectCase:
+def distinct(draw: st.DrawFn, named: dict[str, Array]) -> dict[str, Array]:
+    """Draw other scores for these arrays, no two of them equal."""
+    ranks = iter(draw(st.permutations(range(sum(array.size for array in named.values())))))
+    return {
+        name: np.array([next(ranks) for _ in range(array.size)], array.dtype).reshape(array.shape)
+        for name, array in named.items()
+    }
+
+
+@st.composite
+def core_cases(draw: st.DrawFn, declaration: Declaration = EVERYTHING) -> SelectCase:
     """Draw what every correct library does alike: distinct positive scores, s n an integer, nothing emptied."""
     size = draw(st.sampled_from((4, 8, 16)))
     count = draw(st.integers(1, size - 1))
@@ -71,7 +96,7 @@ def core_cases(draw: st.DrawFn) -> SelectCase:
     dtype = draw(DTYPES)
     scores = np.array(order, dtype=dtype)
     tensors = draw(st.integers(1, 2))
-    if tensors == 1 or draw(st.booleans()):
+    if draw(pools_of(declaration)) == "local":
         shaped = {f"t{i}": scores.reshape(draw(st.sampled_from(((size,), (2, size // 2))))) + i for i in range(tensors)}
         return SelectCase(shaped, count / size, "local")
     return SelectCase({"t0": scores[:3], "t1": scores[3:]}, count / size, "global")
@@ -82,26 +107,32 @@ def element_cases(
     draw: st.DrawFn,
     values: st.SearchStrategy[float] = TIED,
     removed: Literal["none", "some", "either"] = "either",
-    pools: st.SearchStrategy[Pools] = POOLS,
+    pools: st.SearchStrategy[Pools] | None = None,
+    declaration: Declaration = EVERYTHING,
 ) -> SelectCase:
     """Draw ties, zeros, removed entries, any sparsity that does not ask for regrowth, local or global."""
     scores = draw(named_arrays(values=values))
-    alive = draw(masks_for(scores)) if removed == "some" or (removed == "either" and draw(st.booleans())) else None
+    either = removed == "either" and declaration.within and draw(st.booleans())
+    alive = draw(masks_for(scores)) if removed == "some" or either else None
     if removed == "some" and not alive:
         alive = {name: np.arange(array.size).reshape(array.shape) > 0 for name, array in scores.items()}
-    return _with_sparsity(draw, SelectCase(scores, 0.0, draw(pools), Elements(), alive))
+    pool = draw(pools_of(declaration) if pools is None else pools)
+    return draw(with_sparsity(SelectCase(scores, 0.0, pool, Elements(), alive), declaration))
 
 
 @st.composite
-def unit_cases(draw: st.DrawFn) -> SelectCase:
-    """Draw units: 1-d scores, a reserve of 0 to 2, some removed before."""
+def unit_cases(draw: st.DrawFn, declaration: Declaration = EVERYTHING) -> SelectCase:
+    """Draw units: 1-d scores, a reserve of 0 to 2, some removed before; distinct where other ties may be reserved."""
     scores = draw(named_arrays(shapes(1, 1, 6)))
-    alive = draw(masks_for(scores)) if draw(st.booleans()) else None
-    pools = draw(POOLS)
-    return _with_sparsity(draw, SelectCase(scores, 0.0, pools, Units(draw(st.integers(0, 2))), alive))
+    if declaration.ties != "first":
+        scores = draw(distinct(scores))
+    alive = draw(masks_for(scores)) if declaration.within and draw(st.booleans()) else None
+    case = SelectCase(scores, 0.0, draw(pools_of(declaration)), Units(draw(st.integers(0, 2))), alive)
+    return draw(with_sparsity(case, declaration))
 
 
-def _with_sparsity(draw: st.DrawFn, case: SelectCase) -> SelectCase:
+@st.composite
+def with_sparsity(draw: st.DrawFn, case: SelectCase, declaration: Declaration = EVERYTHING) -> SelectCase:
     """Draw a sparsity, float or int, whose count is at least what is removed already in every pool.
 
     Under every count rule that can be declared, so that no case is a refusal for one backend only.
@@ -116,7 +147,7 @@ def _with_sparsity(draw: st.DrawFn, case: SelectCase) -> SelectCase:
         )
 
     candidates = [s for s in (*FRACTIONS, draw(st.floats(0.0, 1.0))) if nests(s)]
-    counts = list(range(max(removed), min(sizes) + 1))
+    counts = list(range(max(removed), min(sizes) + 1)) if declaration.integer_counts else []
     sparsity = draw(st.sampled_from([*candidates, *counts]))
     return SelectCase(case.scores, sparsity, case.pools, case.granularity, case.within)
 
@@ -131,22 +162,55 @@ def pool_sizes(case: SelectCase) -> tuple[list[int], list[int]]:
 
 
 @st.composite
-def block_cases(draw: st.DrawFn) -> SelectCase:
+def block_cases(draw: st.DrawFn, declaration: Declaration = EVERYTHING) -> SelectCase:
     """Draw tiles that do not divide the array, rows, kernels; integers, so that sums are exact."""
     values = st.integers(-3, 3).map(float)
     scores = draw(named_arrays(shapes(1, 4, 3), values, most=2))
     side = st.one_of(st.none(), st.integers(1, 4))
     granularity = Blocks(draw(side), draw(side), draw(st.sampled_from(("l1", "l2", "max", "sum_then_square"))))
     sparsity = draw(SPARSITIES)
-    return SelectCase(scores, sparsity, draw(POOLS), granularity)
+    return SelectCase(scores, sparsity, draw(pools_of(declaration)), granularity)
 
 
 @st.composite
-def n_of_m_cases(draw: st.DrawFn) -> SelectCase:
+def n_of_m_cases(draw: st.DrawFn, declaration: Declaration = EVERYTHING) -> SelectCase:
     """Draw runs with tails, ties and removed entries."""
     keep = draw(st.integers(1, 3))
     of = draw(st.integers(keep, 4))
     scores = draw(named_arrays(shapes(2, 3, 5), most=2))
-    alive = draw(masks_for(scores)) if draw(st.booleans()) else None
+    alive = draw(masks_for(scores)) if declaration.within and draw(st.booleans()) else None
     axis = draw(st.sampled_from((1, 1, 0)))
     return SelectCase(scores, None, "local", NofM(keep, of, axis), alive)
+
+
+def declared_cases(declaration: Declaration) -> list[st.SearchStrategy[SelectCase]]:
+    """Return a strategy for each declared granularity; runs are asked with local pools only."""
+    kinds = {"element": element_cases(declaration=declaration), "unit": unit_cases(declaration)}
+    kinds["block"] = block_cases(declaration)
+    if "local" in declaration.pools:
+        kinds["n_of_m"] = n_of_m_cases(declaration)
+    return [cases for kind, cases in kinds.items() if kind in declaration.granularities]
+
+
+@st.composite
+def beginnings(draw: st.DrawFn, declaration: Declaration) -> SelectCase:
+    """Draw what a session begins with: entries or units, masks of what is alive where they are declared."""
+    units = "element" not in declaration.granularities or ("unit" in declaration.granularities and draw(st.booleans()))
+    case = draw(unit_cases(declaration) if units else element_cases(declaration=declaration))
+    return case if declaration.ties == "first" else replace(case, scores=draw(distinct({**case.scores})))
+
+
+@st.composite
+def next_calls(draw: st.DrawFn, last: SelectCase, declaration: Declaration) -> SelectCase:
+    """Draw new scores, 99 or NaN where an entry is removed, and a sparsity that rises more often than it falls."""
+    scores = {name: array.copy() for name, array in last.scores.items()}
+    if declaration.ties == "first":
+        scores = {name: draw(arrays(st.just(a.shape), TIED, a.dtype)) for name, a in scores.items()}
+    else:
+        scores = draw(distinct(scores))
+    for name, mask in (last.within or {}).items():
+        scores[name][~mask] = draw(st.sampled_from((99.0, float("nan"))))
+    case = replace(last, scores=scores)
+    if draw(st.integers(0, 3)):
+        return draw(with_sparsity(case, declaration))
+    return replace(case, sparsity=draw(sparsities_of(declaration, min(pool_sizes(case)[0]))))

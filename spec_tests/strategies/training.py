@@ -7,6 +7,7 @@ other weights are. With small dyadic numbers every update of SGD is then exact, 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,11 @@ def straight_cases(draw: st.DrawFn, optimisers: st.SearchStrategy[OptimiserSpec]
         draw(straight_masks(width)),
         draw(st.integers(0, len(batches))),
     )
+
+
+def dense_cases(optimisers: st.SearchStrategy[OptimiserSpec]) -> st.SearchStrategy[TrainCase]:
+    """Draw straight cases in which nothing is ever removed: what masks do is told by TRN-06 to TRN-08."""
+    return straight_cases(optimisers).map(lambda case: replace(case, masks={}, prune_at=0))
 
 
 @st.composite

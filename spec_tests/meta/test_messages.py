@@ -1,0 +1,74 @@
+"""A verdict is one sentence with its id, and its call can be pasted: it gives the same failing case again."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from spec_tests import adapter
+from spec_tests.adapter import Declaration, Elements, SelectCase
+from spec_tests.kit.checks import all_checks
+from spec_tests.mutants.catalogue import mutants
+from spec_tests.verdicts import Violation, call, show
+
+NAMES = {name: getattr(np, name) for name in ("array", "asfortranarray", "nan", "inf", "float32", "float64", "float16")}
+NAMES |= {name: getattr(adapter, name) for name in adapter.__all__}
+
+
+def test_arrays_come_back_bit_by_bit() -> None:
+    values = np.array([[1 / 3, -0.0], [5e-324, np.inf]], np.float64)
+    case = SelectCase({"a": np.asfortranarray(values), "b": values.astype(np.float32)}, 0.1, granularity=Elements())
+    again = eval(call("select", case).removeprefix("backend.select"), dict(NAMES))  # noqa: S307  our own text
+    for name, array in case.scores.items():
+        assert again.scores[name].tobytes("A") == array.tobytes("A")
+        assert again.scores[name].flags.f_contiguous == array.flags.f_contiguous
+        assert again.scores[name].dtype == array.dtype
+    assert again.granularity == Elements()
+
+
+def test_a_crash_carries_its_call() -> None:
+    class Crashing:
+        declaration = Declaration("crashing", frozenset({"SELECT"}))
+
+        def select(self, case: SelectCase) -> Any:
+            raise IndexError(f"no case like {len(case.scores)}")
+
+    example = next(check for check in all_checks() if (check.requirement, check.kind) == ("SEL-15", "example"))
+    with pytest.raises(
+        Violation, match=r"^SEL-15: raised IndexError: no case like 1\n    \[backend\.select\(SelectCase"
+    ):
+        example.run(Crashing())
+
+
+def test_calls_in_messages_can_be_pasted() -> None:
+    """Every bracket of every mutant's message of the selection chapter is Python that builds its arguments."""
+    pasted = 0
+    for mutant in mutants():
+        if not mutant.breaks.startswith("SEL-"):
+            continue
+        for check in (c for c in all_checks() if (c.requirement, c.kind) == (mutant.breaks, "example")):
+            with mutant.alive() as backend:
+                try:
+                    check.run(backend)
+                except Violation as violation:
+                    for text in re.findall(r"\[(backend\.\w+\(.*\))\]$", str(violation), re.MULTILINE):
+                        recorded: list[Any] = []
+                        eval(text, {**NAMES, "backend": _Recorder(recorded)})  # noqa: S307  our own text
+                        pasted += len(recorded)
+    assert pasted >= 20
+
+
+class _Recorder:
+    """Takes any call."""
+
+    def __init__(self, calls: list[Any]) -> None:
+        self.calls = calls
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *arguments: self.calls.append((name, arguments))
+
+
+def test_show_leaves_a_sentence_alone() -> None:
+    assert show("an error") == "an error"
+    assert show((1,)) == "(1,)"
