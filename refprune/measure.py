@@ -81,7 +81,7 @@ def count(network: Network, params: Params, masks: Masks | None = None) -> Count
     positions, ranked = output_positions(network, params), weights(params)
     if not any(array.size for array in ranked.values()):  # MEA-09
         raise InvalidInput("network", "no weight", "at least one: a fraction of nothing has no meaning")
-    kept = {name: _kept(array, masks, name) for name, array in params.items()}
+    kept = {name: _kept(array, masks, name) for name, array in params.items()}  # MEA-12: nothing is written
     return Counts(
         parameters=sum(array.size for array in params.values()),
         parameters_kept=sum(kept.values()),

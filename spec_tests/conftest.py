@@ -13,12 +13,37 @@ DEFAULT_BACKEND = "spec_tests.backends.reference:REFERENCE"
 load_profile()
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Find the backend before anything is collected, so that a wrong name is one sentence."""
+    config.addinivalue_line("markers", "slow: the whole of `refprune run`, about half a minute")
+    _backend()
+
+
+def _backend() -> Backend:
+    """Return what is under test: $REFPRUNE_BACKEND as `package.module:object`, or the reference."""
+    said = os.environ.get("REFPRUNE_BACKEND", DEFAULT_BACKEND)
+    module, _, name = said.partition(":")
+    try:
+        found: Backend = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise pytest.UsageError(f"REFPRUNE_BACKEND: got {said!r} ({error}), expected package.module:object") from error
+    if isinstance(found, type) or not hasattr(found, "declaration"):
+        raise pytest.UsageError(f"REFPRUNE_BACKEND: got {said!r}, expected an instance with a declaration")
+    return found
+
+
 @pytest.fixture(scope="session")
 def backend() -> Backend:
-    """Return what is under test: $REFPRUNE_BACKEND as `package.module:object`, or the reference."""
-    module, _, name = os.environ.get("REFPRUNE_BACKEND", DEFAULT_BACKEND).partition(":")
-    found: Backend = getattr(importlib.import_module(module), name)
-    return found
+    """Return what is under test."""
+    return _backend()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what says nothing about a named backend: the checks of the reference's own house."""
+    if "REFPRUNE_BACKEND" in os.environ:
+        own = [item for item in items if "backend" not in getattr(item, "fixturenames", ())]
+        items[:] = [item for item in items if item not in own]
+        config.hook.pytest_deselected(items=own)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -172,7 +172,7 @@ def refuses(action: Callable[[], object], call: str) -> Exception:
 def show(value: object) -> str:
     """Write a value as Python that can be pasted, a text as it is.
 
-    What is pasted needs `from numpy import *` and `from spec_tests.adapter import *`.
+    What is pasted needs `import numpy as np`, `from numpy import *` and `from spec_tests.adapter import *`.
     """
     return value if isinstance(value, str) else _literal(value)
 

@@ -138,7 +138,7 @@ def _train_dense(experiment: Experiment, params: Params) -> Params:
     order = batches(experiment.rng, len(part.labels), settings.batch, settings.epochs)
     rate = step_decay(settings.rate, [len(order) * 3 // 4])
     params = train(experiment.network, params, *part, order, sgd(settings.momentum), rate)
-    experiment.report(f"trained     {_seen(experiment, params)}")
+    experiment.report(f"validation accuracy: trained {_seen(experiment, params)}")
     return params
 
 
@@ -175,6 +175,9 @@ def _retrain(experiment: Experiment, params: Params, masks: Masks) -> Params:
 
 def _seen(experiment: Experiment, params: Params) -> str:
     """Say how the parameters do on the validation part: choices are never made by the test part."""
+    if not all(np.isfinite(array).all() for array in params.values()):
+        expected = "finite ones: a smaller learning rate in the settings"
+        raise InvalidInput(f"training of {experiment.settings.network}", "parameters that are not finite", expected)
     return f"{accuracy(experiment.network, params, *experiment.data.validation):.4f}"
 
 

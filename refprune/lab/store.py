@@ -24,7 +24,7 @@ def save(folder: Path, network: Network, params: Params, masks: Masks) -> None:
         OSError: the folder cannot be made or written to.
     """
     check_fit(network, params, masks)  # STO-05
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)  # STO-07
     (folder / NETWORK).write_text(to_json(network), encoding="utf-8")  # STO-01
     _write(folder / PARAMS, params)  # STO-01
     _write(folder / MASKS, masks)  # STO-02

@@ -12,8 +12,9 @@ from spec_tests.kit.checks import all_checks
 from spec_tests.mutants.catalogue import mutants
 from spec_tests.verdicts import Violation, call, show
 
-NAMES = {name: getattr(np, name) for name in ("array", "asfortranarray", "nan", "inf", "float32", "float64", "float16")}
-NAMES |= {name: getattr(adapter, name) for name in adapter.__all__}
+NUMPY = ("array", "asfortranarray", "nan", "inf", "float16", "float32", "float64")
+NAMES: dict[str, Any] = {name: getattr(np, name) for name in NUMPY}
+NAMES |= {name: getattr(adapter, name) for name in adapter.__all__} | {"np": np}
 
 
 def test_arrays_come_back_bit_by_bit() -> None:

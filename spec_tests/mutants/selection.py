@@ -53,6 +53,16 @@ def _unstable(scores: Any, alive: Any, count: int) -> Any:
     return kept & alive
 
 
+def _by_size(scores: Any, alive: Any, count: int) -> Any:
+    """Rank by |score|."""
+    return _keep(np.abs(scores), alive, count)
+
+
+def _clamped(scores: Any, alive: Any, count: int) -> Any:
+    """Read negative scores as 0."""
+    return _keep(np.maximum(scores, 0), alive, count)
+
+
 def _signed_zero(scores: Any, alive: Any, count: int) -> Any:
     """Rank -0.0 below 0.0."""
     return _keep(np.where((scores == 0) & np.signbit(scores), -1e-300, scores), alive, count)
@@ -404,6 +414,13 @@ MUTANTS = (
     ),
     Mutant("last of ties stays", "SEL-04", "M11: bottom-k in place of top-(n - k)", {KEEP: _sorted_last}),
     Mutant("default sort", "SEL-04", "M11: an unstable sort decides ties", {KEEP: _unstable}),
+    Mutant(
+        "ranked by size",
+        "SEL-04",
+        "M13 reversed: |score| for the score",
+        {KEEP: _by_size},
+    ),
+    Mutant("negative clamped", "SEL-04", "scores below 0 read as 0", {KEEP: _clamped}),
     Mutant("signed zero", "SEL-04", "M82: -0.0 ranked below 0.0", {KEEP: _signed_zero}),
     Mutant("largest go", "SEL-15", "M14: mask inverted", {KEEP: lambda s, a, k: _keep(-s, a, k)}),
     Mutant("fraction of the alive", "SEL-05", "M15: base is what remains", {POOL: _count_of_alive}),

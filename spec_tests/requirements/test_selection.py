@@ -220,6 +220,8 @@ def test_long_ties_example(backend: Backend) -> None:
 @requirement("SEL-04", "example", "SELECT")
 def test_ties_example(backend: Backend) -> None:
     needs_first_of_ties(backend)
+    keeps(backend, SelectCase({"a": scores(-5, 1, 2, 3)}, 0.25), a=[0, 1, 1, 1])
+    keeps(backend, SelectCase({"a": scores(-1, -2, 0, -3)}, 0.5), a=[1, 0, 1, 0])
     keeps(backend, SelectCase({"a": scores(1, 1, 1, 1)}, 0.5), a=[1, 1, 0, 0])
     keeps(backend, SelectCase({"a": scores(2, -0.0, 0.0, 2)}, 0.25), a=[1, 1, 0, 1])
     keeps(backend, SelectCase({"a": scores(2, 0.0, -0.0, 2)}, 0.25), a=[1, 1, 0, 1])

@@ -17,8 +17,8 @@ FRACTIONS = (0.0, 1.0, 0.5, 0.25, 0.1, 0.29, 0.3, 0.7, 0.9, 0.99, 1 / 3, 2 / 3)
 SPARSITIES = st.one_of(st.sampled_from(FRACTIONS), st.floats(0.0, 1.0))
 Pools = Literal["local", "global"]
 POOLS: st.SearchStrategy[Pools] = st.sampled_from(("local", "global"))
-TIED = st.sampled_from((0.0, -0.0, 1.0, 1.0, 2.0, 3.0))
-"""Few values: ties are common, and both zeros are there."""
+TIED = st.sampled_from((0.0, -0.0, 1.0, 1.0, 2.0, 3.0, -1.0, -3.0))
+"""Few values: ties are common, and both zeros are there; a score may be negative."""
 EXTREME = st.sampled_from((0.0, -0.0, 1.0, 1 + 1e-12, 2.0, float("inf"), -float("inf"), 5e-324, 1e-45, 3e38))
 """Infinities, the smallest numbers of both dtypes, and two that float32 cannot tell apart."""
 EVERYTHING = Declaration("everything", frozenset())
