@@ -138,7 +138,7 @@ def _train_dense(experiment: Experiment, params: Params) -> Params:
     order = batches(experiment.rng, len(part.labels), settings.batch, settings.epochs)
     rate = step_decay(settings.rate, [len(order) * 3 // 4])
     params = train(experiment.network, params, *part, order, sgd(settings.momentum), rate)
-    experiment.report(f"validation accuracy: trained {_seen(experiment, params)}")
+    experiment.report(f"trained to validation accuracy {_seen(experiment, params)}")
     return params
 
 
