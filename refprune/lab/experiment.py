@@ -161,7 +161,8 @@ def _prune(experiment: Experiment, params: Params, how: Method) -> list[Round]:
         experiment.report(
             f"round {len(turns)} of {settings.rounds}, sparsity {turn.sparsity:.3f}"
             f"{f' less {short} that must stay' if short else ''}: "
-            f"pruned {_seen(experiment, turn.params)}, retrained {_seen(experiment, turn.retrained)}"
+            f"pruned {_seen(experiment, turn.params)}, "
+            f"retrained {_seen(experiment, turn.retrained)} (validation accuracy)"
         )
     return turns
 
