@@ -127,19 +127,21 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     Raises:
         InvalidInput: missing, not IDX of bytes, corrupt gzip, or a length other than the header's.
     """
-    raw = _gunzipped(path)
+    stored = _bytes(path)
+    raw = _gunzipped(path, stored, 4 + 4 * 64)  # the longest header there is: it says how much more to unpack
     if len(raw) < 4 or raw[:3] != b"\x00\x00\x08" or not 1 <= raw[3] <= 64:  # DAT-01, NumPy's 64 dimensions
-        raise InvalidInput(str(path), _opening(raw), "an IDX header, 4 bytes: 00 00 08 and a dimension count 1..64")
-    header = 4 + 4 * raw[3]
-    if len(raw) < header:
+        raise InvalidInput(str(path), raw[:4].hex(" ") or "0 bytes", "an IDX header: 00 00 08, and 1..64 dimensions")
+    if len(raw) < (header := 4 + 4 * raw[3]):
         raise InvalidInput(str(path), f"{len(raw)} bytes", f"at least the {header} bytes of the header")
     shape = [int(size) for size in np.frombuffer(raw[4:header], ">u4")]  # DAT-01
     sizes = " x ".join(map(str, shape))
     if 0 in shape:  # DAT-01
         raise InvalidInput(str(path), f"sizes {sizes}", "sizes of at least 1")
     expected = header + math.prod(shape)
+    raw = _gunzipped(path, stored, expected + 1)
     if len(raw) != expected:  # DAT-01
-        raise InvalidInput(str(path), f"{len(raw)} bytes", f"{expected} bytes: {header} of header and {sizes}")
+        found = f"{'at least ' if len(raw) > expected else ''}{len(raw)} bytes"
+        raise InvalidInput(str(path), found, f"{expected} bytes: {header} of header and {sizes}")
     return np.frombuffer(raw, np.uint8)[header:].reshape(shape).copy()
 
 
@@ -235,20 +237,16 @@ def _verified(path: Path, sha256: str) -> NDArray[Any]:
     return array
 
 
-def _gunzipped(path: Path) -> bytes:
-    """Read a whole file, decompressed where its content says gzip."""
-    raw = _bytes(path)
-    if raw[:2] != b"\x1f\x8b":  # DAT-01, the content decides and not the name
-        return raw
+def _gunzipped(path: Path, stored: bytes, most: int) -> bytes:
+    """Return the bytes stored at path; where they say gzip, at most so many bytes of what is in it."""
+    if stored[:2] != b"\x1f\x8b":  # DAT-01, the content decides and not the name
+        return stored
     try:
-        return gzip.decompress(raw)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InvalidInput(str(path), f"{len(raw)} bytes, {error}", "a whole gzip file") from error
-
-
-def _opening(raw: bytes) -> str:
-    """Say how long a file is and how it begins."""
-    return f"{len(raw)} bytes that begin with {raw[:4].hex(' ')}" if raw else "0 bytes"
+        with gzip.open(io.BytesIO(stored)) as file:
+            # DAT-01. No byte of gzip unpacks to more than 1032: a wrong size in a header asks for no more memory.
+            return file.read(min(most, 1032 * len(stored)))
+    except (OSError, EOFError, MemoryError, zlib.error) as error:
+        raise InvalidInput(str(path), f"{len(stored)} bytes, {error!r}", "a whole gzip file") from error
 
 
 def _scaled(levels: NDArray[Any], white: int, dtype: DTypeLike) -> NDArray[Any]:

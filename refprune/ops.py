@@ -57,6 +57,7 @@ def conv2d(x: Array, w: Array, b: Array, stride: Pair, padding: Padding) -> tupl
     One matrix product of the kernels (O, C*kh*kw) with the patches (C*kh*kw, OH*OW*N).
     """
     out, channels, kh, kw = w.shape
+    x = np.ascontiguousarray(x)  # the network's input is a view, the batch far apart; patches copy neighbours
     windows = _windows(pad(x, padding, 0), (kh, kw), stride)  # (C, OH, OW, N, kh, kw)
     height, width, count = windows.shape[1:4]
     patches = windows.transpose(0, 4, 5, 1, 2, 3).reshape(channels * kh * kw, -1)
@@ -113,7 +114,7 @@ def max_pool2d_backward(dy: Array, cache: MaxPoolCache) -> Array:
     for u, v in np.ndindex(*cache.size):
         here = _offset(cache.x, u, v, dy.shape[1:3], cache.stride) == cache.y
         here &= waiting  # OPS-05
-        waiting &= ~here
+        waiting ^= here  # `here` is a part of it
         _offset(dx, u, v, dy.shape[1:3], cache.stride)[...] += dy * here
     return unpad(dx, cache.padding)  # (C, H, W, N)
 

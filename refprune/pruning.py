@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from refprune.arrays import Array, Masks, Params, Scores, apply_masks
+from refprune.backprop import check_examples
 from refprune.criteria import Criterion, Evidence, contribute
 from refprune.errors import InvalidInput, check_integer
 from refprune.granularity import Granularity
@@ -181,6 +182,7 @@ def prune_while_training(
     fires = frozenset(firing_steps(schedule, len(batches)))
     check_levels(method, params)
     check_batches(x, labels, batches)
+    check_examples(network, params, x, labels)
 
     def fire(state: State, step: int, pruned: Pruned | None) -> tuple[State, Pruned | None]:
         if step not in fires:

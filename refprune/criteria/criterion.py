@@ -81,15 +81,20 @@ def check_evidence(criterion: Criterion, evidence: Evidence, ranked: Params) -> 
 def check_finite(ranked: Params, masks: Masks) -> None:
     """Refuse weights that are NaN or infinite where they are alive."""
     for name, array in ranked.items():
-        if not np.isfinite(array if name not in masks else array[masks[name]]).all():  # CRI-01
+        if _any_alive(~np.isfinite(array), masks.get(name)):  # CRI-01
             raise InvalidInput(f"weights {name!r}", "NaN or infinity at an alive entry", "finite numbers")
 
 
 def check_numbers(contributions: Mapping[str, Array], alive: Masks) -> None:
     """Refuse NaN where it would be ranked; infinity is an ordinary extreme."""
     for name, array in contributions.items():
-        if np.isnan(array if name not in alive else array[alive[name]]).any():  # CRI-10
+        if _any_alive(np.isnan(array), alive.get(name)):  # CRI-10
             raise InvalidInput(f"contributions {name!r}", "NaN at an alive entry", "numbers, finite or infinite")
+
+
+def _any_alive(found: Mask, alive: Mask | None) -> bool:
+    """Say whether anything of what was found is alive."""
+    return bool((found if alive is None else found & alive).any())
 
 
 def _alive(criterion: Criterion, mask: Mask) -> Mask:

@@ -1,9 +1,10 @@
 """One experiment: train, prune, retrain and compact one network from one seed.
 
-In: settings and a seed. Out: the figures of each row, as plain numbers ready for JSON.
+In: settings and a seed. Out: the figures of each row, as plain numbers ready for JSON, and the networks on disk.
 """
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,23 +12,25 @@ import numpy as np
 
 from refprune import selection
 from refprune.architectures import ARCHITECTURES
-from refprune.arrays import Array, Masks, Params
+from refprune.arrays import Array, Masks, Params, weights
 from refprune.backprop import forward
 from refprune.coupling import find_groups
-from refprune.criteria import CRITERIA
+from refprune.criteria import CRITERIA, Evidence
 from refprune.data import Dataset, Split, batches, digits, mnist
 from refprune.errors import InvalidInput
 from refprune.evidence import collect
 from refprune.granularity import Granularity, Group, block, element, l1, sum_then_square, unit
 from refprune.initialisation import initialise
-from refprune.lab.workers import Report
+from refprune.lab import folder as run_folder
+from refprune.lab import store
+from refprune.lab.progress import Progress, Show
 from refprune.measure import accuracy, count, loss
 from refprune.network import Network, Shape
 from refprune.pruning import Method, Round, check_levels, iterate
 from refprune.schedules import CURVES, rounds
 from refprune.selection import Scope
 from refprune.surgery import compact, unread_units
-from refprune.training import constant, sgd, step_decay, train
+from refprune.training import Rate, constant, sgd, start, step_decay, steps
 
 SCOPES: dict[str, Scope] = {"local": selection.local, "global": selection.global_}
 """What the command line calls each scope."""
@@ -73,6 +76,10 @@ class Setup:
     method: Method
 
 
+NEWS = 0.2
+"""Seconds between two reports of a run's progress."""
+
+
 @dataclass(frozen=True)
 class Experiment:
     """What the steps of one run share."""
@@ -81,11 +88,38 @@ class Experiment:
     network: Network
     data: Split
     rng: np.random.Generator
-    report: Report
+    report: "Reporter"
 
 
-def prepare(settings: Settings, folder: Path | None = None) -> Setup:
-    """Return what the settings name; `folder` holds mnist/ where that is the data.
+class Reporter:
+    """Says where a run stands: every update is counted, and some are told."""
+
+    def __init__(self, show: Show, first: Progress) -> None:
+        self._show, self._now, self._told = show, first, time.monotonic()
+
+    def update(self, loss: float) -> None:
+        """Count one update of the parameters."""
+        self._now = replace(self._now, updates=self._now.updates + 1, loss=loss, reached="")
+        if time.monotonic() - self._told > NEWS:
+            self._tell()
+
+    def enter(self, phase: str, sparsity: float) -> None:
+        """Say that another phase begins."""
+        self._now = replace(self._now, phase=phase, sparsity=sparsity, reached="")
+        self._tell()
+
+    def reach(self, accuracy: float, words: str) -> None:
+        """Say what has been reached."""
+        self._now = replace(self._now, accuracy=accuracy, reached=words)
+        self._tell()
+
+    def _tell(self) -> None:
+        self._told = time.monotonic()
+        self._show(self._now)
+
+
+def prepare(settings: Settings, folder: Path) -> Setup:
+    """Return what the settings name; `folder` holds mnist/, where that is the data.
 
     Raises:
         InvalidInput: data that is not there, images too small for the network, a criterion that does not
@@ -101,21 +135,35 @@ def prepare(settings: Settings, folder: Path | None = None) -> Setup:
     return Setup(data, network, shapes, groups, how)
 
 
-def run_seed(settings: Settings, seed: int, report: Report, folder: Path | None = None) -> dict[str, Any]:
-    """Return the figures of one run; `folder` holds mnist/ where that is the data."""
-    setup, rng = prepare(settings, folder), np.random.default_rng(seed)
-    experiment = Experiment(settings, setup.network, setup.data, rng, report)
-    params = _train_dense(experiment, initialise(setup.shapes, rng, dtype=settings.dtype))
-    turns = _prune(experiment, params, setup.method)
-    return _figures(experiment, params, turns, setup.groups)
+def run_seed(settings: Settings, seed: int, show: Show, data: Path, made: Path) -> dict[str, Any]:
+    """Return the figures of one run; `data` holds mnist/ where that is needed, networks go into `made`."""
+    setup, rng = prepare(settings, data), np.random.default_rng(seed)
+    place = run_folder.seed_folder(made, settings.network, seed)
+    first = Progress(settings.network, seed, 0, _updates(settings, setup.data), "training")
+    experiment = Experiment(settings, setup.network, setup.data, rng, Reporter(show, first))
+    dense = _train_dense(experiment, initialise(setup.shapes, rng, dtype=settings.dtype))
+    turns = _prune(experiment, dense, setup.method)
+    for number, turn in enumerate(turns, 1):
+        run_folder.save_round(place, number, turn.pruned.scores, turn.pruned.unit_masks)
+    states = _states(experiment, dense, turns[-1], setup.groups)
+    for name in run_folder.STATES:
+        store.save(place / name, setup.network, *states[name])
+    return _figures(experiment, states, turns, place)
 
 
-def load(settings: Settings, folder: Path | None) -> Split:
-    """Return the data the settings name."""
+def _updates(settings: Settings, data: Split) -> int:
+    """Return how many updates a run makes."""
+    epochs = settings.epochs + settings.rounds * settings.retrain_epochs
+    return epochs * -(-len(data.train.labels) // settings.batch)
+
+
+def load(settings: Settings, folder: Path) -> Split:
+    """Return the data the settings name; `folder` holds mnist/."""
     if settings.data == "digits":
         return digits(np.dtype(settings.dtype))
-    if folder is None:
-        raise InvalidInput("--data mnist", "no REFPRUNE_DATA", "REFPRUNE_DATA to name a folder with mnist/ in it")
+    if not (folder / "mnist").is_dir():
+        expected = "its four files there; `refprune data mnist` fetches them"
+        raise InvalidInput("--data mnist", f"no folder {folder / 'mnist'}", expected)
     return mnist(folder / "mnist", np.dtype(settings.dtype))
 
 
@@ -134,69 +182,96 @@ def method(settings: Settings, groups: tuple[Group, ...]) -> Method:
 
 
 def _train_dense(experiment: Experiment, params: Params) -> Params:
-    settings, part = experiment.settings, experiment.data.train
-    order = batches(experiment.rng, len(part.labels), settings.batch, settings.epochs)
-    rate = step_decay(settings.rate, [len(order) * 3 // 4])
-    params = train(experiment.network, params, *part, order, sgd(settings.momentum), rate)
-    experiment.report(f"trained to validation accuracy {_seen(experiment, params)}")
+    settings = experiment.settings
+    order = _batches(experiment, settings.epochs)
+    params = _train(experiment, params, {}, order, step_decay(settings.rate, [len(order) * 3 // 4]))
+    seen = _seen(experiment, params)
+    experiment.report.reach(seen, f"trained to validation accuracy {seen:.4f}")
     return params
+
+
+def _batches(experiment: Experiment, epochs: int) -> tuple[Array, ...]:
+    return batches(experiment.rng, len(experiment.data.train.labels), experiment.settings.batch, epochs)
+
+
+def _train(experiment: Experiment, params: Params, masks: Masks, order: tuple[Array, ...], rate: Rate) -> Params:
+    """Return what `training.train` returns, and report every update."""
+    optimiser = sgd(experiment.settings.momentum)
+    state = start(params, optimiser, masks)
+    for step in steps(experiment.network, state, *experiment.data.train, order, optimiser, rate, masks):
+        state = step.state
+        experiment.report.update(step.loss)
+    return state.params
 
 
 def _prune(experiment: Experiment, params: Params, how: Method) -> list[Round]:
     """Run all rounds, reporting each."""
     settings, part = experiment.settings, experiment.data.train
     some = slice(min(settings.evidence, len(part.labels)))
-    turns = []
-    for turn in iterate(
-        params,
-        how,
-        rounds(CURVES[settings.schedule], settings.sparsity, settings.rounds),
-        lambda now: collect(
-            experiment.network, now, part.images[some], part.labels[some], how.criterion.needs, experiment.rng
-        ),
-        lambda now, masks: _retrain(experiment, now, masks),
-    ):
+    asked = rounds(CURVES[settings.schedule], settings.sparsity, settings.rounds)
+    turns: list[Round] = []
+
+    def retrain(params: Params, masks: Masks) -> Params:
+        experiment.report.enter(f"round {len(turns) + 1} of {settings.rounds}", asked[len(turns)])
+        order = _batches(experiment, settings.retrain_epochs)
+        return _train(experiment, params, masks, order, constant(settings.retrain_rate))
+
+    def evidence(params: Params) -> Evidence:
+        needs = how.criterion.needs
+        return collect(experiment.network, params, part.images[some], part.labels[some], needs, experiment.rng)
+
+    for turn in iterate(params, how, asked, evidence, retrain):
         turns.append(turn)
-        short = sum(turn.pruned.short.values())
-        experiment.report(
-            f"round {len(turns)} of {settings.rounds}, sparsity {turn.sparsity:.3f}"
-            f"{f' less {short} that must stay' if short else ''}: "
-            f"pruned {_seen(experiment, turn.params)}, "
-            f"retrained {_seen(experiment, turn.retrained)} (validation accuracy)"
-        )
+        _report_round(experiment, turn, len(turns))
     return turns
 
 
-def _retrain(experiment: Experiment, params: Params, masks: Masks) -> Params:
-    settings, part = experiment.settings, experiment.data.train
-    order = batches(experiment.rng, len(part.labels), settings.batch, settings.retrain_epochs)
-    rate = constant(settings.retrain_rate)
-    return train(experiment.network, params, *part, order, sgd(settings.momentum), rate, masks)
+def _report_round(experiment: Experiment, turn: Round, number: int) -> None:
+    short, seen = sum(turn.pruned.short.values()), _seen(experiment, turn.retrained)
+    experiment.report.reach(
+        seen,
+        f"round {number} of {experiment.settings.rounds}, sparsity {turn.sparsity:.3f}"
+        f"{f' less {short} that must stay' if short else ''}: "
+        f"pruned {_seen(experiment, turn.params):.4f}, retrained {seen:.4f} (validation accuracy)",
+    )
 
 
-def _seen(experiment: Experiment, params: Params) -> str:
-    """Say how the parameters do on the validation part: choices are never made by the test part."""
+def _seen(experiment: Experiment, params: Params) -> float:
+    """Return how the parameters do on the validation part: choices are never made by the test part."""
     if not all(np.isfinite(array).all() for array in params.values()):
         expected = "finite ones: a smaller learning rate in the settings"
         raise InvalidInput(f"training of {experiment.settings.network}", "parameters that are not finite", expected)
-    return f"{accuracy(experiment.network, params, *experiment.data.validation):.4f}"
+    return accuracy(experiment.network, params, *experiment.data.validation)
 
 
-def _figures(experiment: Experiment, dense: Params, turns: list[Round], groups: tuple[Group, ...]) -> dict[str, Any]:
-    """Return the figures of every row, measured on the test part."""
-    network, test = experiment.network, experiment.data.test
-    last = turns[-1]
+def _states(
+    experiment: Experiment, dense: Params, last: Round, groups: tuple[Group, ...]
+) -> dict[str, tuple[Params, Masks]]:
+    """Return parameters and masks of every row of the table; compacted are the units nothing needs any more."""
     masks = last.pruned.masks
     by_unit = experiment.settings.granularity == "unit"
     unit_masks = last.pruned.unit_masks if by_unit else unread_units(last.retrained, groups, masks)
-    small = compact(last.retrained, groups, unit_masks).arrays
-    small_masks = compact(masks, groups, unit_masks).arrays
+    small, small_masks = (compact(arrays, groups, unit_masks).arrays for arrays in (last.retrained, masks))
     return {
-        "dense": _row(network, dense, {}, test),
-        "pruned_before_retraining": _row(network, last.params, masks, test),
-        "pruned": _row(network, last.retrained, masks, test),
-        "compact": _row(network, small, small_masks, test)
-        | {"max_abs_difference": largest_difference(network, small, last.retrained, test.images)},
+        "dense": (dense, {}),
+        "pruned_before_retraining": (last.params, masks),
+        "pruned": (last.retrained, masks),
+        "compact": (small, small_masks),
+    }
+
+
+def _figures(
+    experiment: Experiment, states: dict[str, tuple[Params, Masks]], turns: list[Round], place: Path
+) -> dict[str, Any]:
+    """Return the figures of every row, measured on the test part."""
+    network, test = experiment.network, experiment.data.test
+    rows: dict[str, Any] = {name: _row(network, *state, test) for name, state in states.items()}
+    for name in run_folder.STATES:
+        rows[name]["bytes_file"] = store.size_of(place / name / store.PARAMS)
+    (masked, masks), (small, _) = states["pruned"], states["compact"]
+    rows["compact"]["max_abs_difference"] = largest_difference(network, small, masked, test.images)
+    return rows | {
+        "layers": {name: _layer(name, masked, masks, small) for name in weights(masked)},
         "rounds": [_round(network, turn, test) for turn in turns],
     }
 
@@ -218,9 +293,17 @@ def _row(network: Network, params: Params, masks: Masks, part: Dataset) -> dict[
     }
 
 
+def _layer(name: str, masked: Params, masks: Masks, small: Params) -> dict[str, int]:
+    """Return what is left of one weight: entries under the mask, and units after physical removal."""
+    array = masked[name]
+    kept = int(np.count_nonzero(masks[name])) if name in masks else array.size
+    return {"entries": array.size, "entries_kept": kept, "units": len(array), "units_compact": len(small[name])}
+
+
 def _round(network: Network, turn: Round, part: Dataset) -> dict[str, float]:
     return {
         "sparsity": float(turn.sparsity),
+        "sparsity_of_weights": count(network, turn.retrained, turn.pruned.masks).sparsity_prunable,
         "accuracy_before_retraining": accuracy(network, turn.params, *part),
         "accuracy": accuracy(network, turn.retrained, *part),
         "short": sum(turn.pruned.short.values()),

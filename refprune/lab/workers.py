@@ -1,6 +1,6 @@
-"""Jobs in processes side by side: lines as they come, results in order, and no process left behind.
+"""Jobs in processes side by side: news as it comes, results in order, and no process left behind.
 
-In: a function, the arguments of every job, where lines go. Out: what the jobs return.
+In: a function, the arguments of every job, where news goes. Out: what the jobs return.
 """
 
 import multiprocessing
@@ -13,8 +13,8 @@ from typing import Any
 
 from refprune.errors import InvalidInput
 
-Report = Callable[[str], None]
-"""Takes one line about what has just happened."""
+Report = Callable[[Any], None]
+"""Takes one piece of news: anything that can be pickled."""
 Work = Callable[..., Any]
 """A function that can be imported by name: (report, *arguments of the job) -> result."""
 
@@ -27,7 +27,7 @@ def run_side_by_side(work: Work, jobs: Sequence[tuple[Any, ...]], show: Report) 
     """Return `work(report, *job)` of every job, each in a process of its own, one at a time for each processor.
 
     Raises:
-        InvalidInput: as raised by a job.
+        InvalidInput, OSError: as raised by a job.
         WorkerFailed: a process ended without a result.
     """
     waiting = list(enumerate(jobs))[::-1]
@@ -49,7 +49,7 @@ def run_side_by_side(work: Work, jobs: Sequence[tuple[Any, ...]], show: Report) 
 def _start(running: dict[Connection, tuple[int, Any]], number: int, work: Work, job: tuple[Any, ...]) -> None:
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe(duplex=False)
-    with _interrupts_held():
+    with interrupts_held():
         process = context.Process(target=_run, args=(there, work, job), daemon=True)
         process.start()
         running[here] = number, process
@@ -59,14 +59,14 @@ def _start(running: dict[Connection, tuple[int, Any]], number: int, work: Work, 
 def _receive(
     connection: Connection, running: dict[Connection, tuple[int, Any]], results: dict[int, Any], show: Report
 ) -> None:
-    """Take one message: a line to show, a result, or an error."""
+    """Take one message: news to show, a result, or an error."""
     number, process = running[connection]
     try:
         kind, content = connection.recv()
     except EOFError:
         process.join()
         raise WorkerFailed(f"process {number + 1} ended with exit code {process.exitcode} and no result") from None
-    if kind == "line":
+    if kind == "news":
         show(content)
     elif kind == "refused":
         raise content
@@ -86,8 +86,11 @@ def _stop(processes: Sequence[Any]) -> None:
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back, so that no process starts unnoticed; the process inherits this and never sees Ctrl-C."""
+def interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back, so that no process starts unnoticed and no folder is half in place.
+
+    A process that is started meanwhile inherits this.
+    """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
@@ -102,8 +105,8 @@ def _run(connection: Connection, work: Work, job: tuple[Any, ...]) -> None:
     """Do one job: the whole life of a process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
     try:
-        connection.send(("result", work(lambda line: connection.send(("line", line)), *job)))
-    except InvalidInput as error:
-        connection.send(("refused", error))
+        connection.send(("result", work(lambda news: connection.send(("news", news)), *job)))
     except BrokenPipeError:
         pass  # the parent is gone, and nobody wants the result
+    except (InvalidInput, OSError) as error:
+        connection.send(("refused", error))

@@ -1,21 +1,34 @@
 """The command line as a user meets it: what it prints, writes, refuses and leaves behind."""
 
+import fcntl
 import json
 import os
+import pty
+import re
 import resource
 import shutil
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from refprune.arrays import sparsity
+from refprune.backprop import forward
+from refprune.data import digits
 from refprune.errors import InvalidInput
-from refprune.lab import workers
+from refprune.lab import progress, workers
+from refprune.lab.folder import STATES, load_round, load_state, publish
+from refprune.measure import accuracy
+from refprune.selection import global_, select
 
 COMMAND = (sys.executable, "-m", "refprune.lab.cli")
 SMALL = ("--network", "lenet-300-100", "--seeds", "2", "--rounds", "2")
@@ -27,7 +40,7 @@ FIGURES = {
     "accuracy", "loss", "sparsity", "sparsity_all_parameters", "parameters", "parameters_kept", "macs",
     "macs_nonzero", "bytes_dense", "bytes_bitmask", "bytes_csr",
 }  # fmt: skip
-ENVIRONMENT = {"refprune", "python", "numpy", "blas", "system", "machine", "processors", "threads"}
+ENVIRONMENT = {"refprune", "python", "numpy", "blas", "system", "machine", "processors", "threads", "memory"}
 
 
 def refprune(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -55,19 +68,62 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.Complete
 def test_files(small: tuple[subprocess.CompletedProcess[str], Path]) -> None:
     done, folder = small
     assert (done.returncode, done.stderr) == (0, "")
-    assert left_in(folder) == ["new", "new/deep", "new/deep/results.json"]
+    out = folder / "new/deep"
+    assert sorted(path.name for path in out.iterdir()) == ["networks", "report.html", "results.json"]
+    seeds = [out / "networks/lenet-300-100" / f"seed-{seed}" for seed in range(2)]
+    assert sorted((out / "networks/lenet-300-100").iterdir()) == seeds
+    for seed in seeds:
+        assert sorted(path.name for path in seed.iterdir()) == ["compact", "dense", "pruned", "rounds"]
+        assert sorted(path.stem for path in (seed / "rounds").iterdir()) == ["1", "2"]
+
+
+def test_networks(small: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    """What is on disk is what was measured: masked weights are 0, and both networks of seed 0 give the same logits."""
+    folder, data = small[1] / "new/deep", digits()
+    states = {state: load_state(folder, "lenet-300-100", 0, state) for state in STATES}
+    pruned, compact = states["pruned"], states["compact"]
+    assert states["dense"].masks == {}
+    assert set(pruned.masks) == {"fc1.weight", "fc2.weight", "fc3.weight"}
+    for name, mask in pruned.masks.items():
+        assert not pruned.params[name][~mask].any()
+    assert sparsity(pruned.masks, {name: pruned.params[name] for name in pruned.masks}) == 0.9
+    logits = [forward(state.network, state.params, data.test.images) for state in (pruned, compact)]
+    assert np.abs(logits[0] - logits[1]).max() <= 2e-6 * max(1.0, np.abs(logits[0]).max())
+    figures = json.loads((folder / "results.json").read_text())["networks"]["lenet-300-100"]
+    for name, state in states.items():
+        assert figures[name]["accuracy"]["seeds"][0] == accuracy(state.network, state.params, *data.test)
+
+
+def test_rounds(small: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    """The scores on disk are those that decided: magnitudes of the dense network, and the masks follow from them."""
+    folder = small[1] / "new/deep"
+    dense = load_state(folder, "lenet-300-100", 1, "dense")
+    first, last = (load_round(folder, "lenet-300-100", 1, number) for number in (1, 2))
+    for name, scores in first.scores.items():
+        assert np.array_equal(scores, np.abs(dense.params[name]))
+        assert not (last.kept[name] & ~first.kept[name]).any()
+    asked = json.loads((folder / "results.json").read_text())["networks"]["lenet-300-100"]["rounds"][0]["sparsity"]
+    expected = select(first.scores, asked["seeds"][1], global_).masks
+    assert all(np.array_equal(expected[name], mask) for name, mask in first.kept.items())
+    assert all(
+        np.array_equal(load_state(folder, "lenet-300-100", 1, "pruned").masks[n], m) for n, m in last.kept.items()
+    )
 
 
 def test_keys(small: tuple[subprocess.CompletedProcess[str], Path]) -> None:
     document = json.loads((small[1] / "new/deep/results.json").read_text())
-    assert set(document) == {"format", "version", "seeds", "networks", "settings", "environment", "seconds"}
+    assert set(document) == {
+        "format", "version", "seeds", "networks", "settings", "published_data", "environment", "seconds",
+    }  # fmt: skip
+    assert document["published_data"] == {}
     assert (document["format"], document["version"], document["seeds"]) == ("refprune-results", 0, [0, 1])
     assert set(document["environment"]) == ENVIRONMENT
     assert set(document["networks"]) == set(document["settings"]) == {"lenet-300-100"}
     figures = document["networks"]["lenet-300-100"]
-    assert set(figures) == {*ROWS, "rounds"}
+    assert set(figures) == {*ROWS, "layers", "rounds"}
     for row in ROWS:
-        assert set(figures[row]) == FIGURES | ({"max_abs_difference"} if row == "compact" else set())
+        on_disk = {"bytes_file", "seconds_per_batch"} if row in STATES else set()
+        assert set(figures[row]) == FIGURES | on_disk | ({"max_abs_difference"} if row == "compact" else set())
         for figure in figures[row].values():
             assert set(figure) == {"mean", "seeds"}
             assert len(figure["seeds"]) == 2
@@ -112,9 +168,10 @@ def test_again_is_the_same(small: tuple[subprocess.CompletedProcess[str], Path],
         json.loads(path.read_text())["networks"]["lenet-300-100"]
         for path in (small[1] / "new/deep/results.json", tmp_path / "mine.json")
     )
+    measured = {"bytes_file", "seconds_per_batch"}  # time, and a header with numbers of the file itself
     for row in ROWS:
-        assert {key: figure["seeds"][:1] for key, figure in two[row].items()} == {
-            key: figure["seeds"] for key, figure in one[row].items()
+        assert {key: figure["seeds"][:1] for key, figure in two[row].items() if key not in measured} == {
+            key: figure["seeds"] for key, figure in one[row].items() if key not in measured
         }
 
 
@@ -123,9 +180,10 @@ def test_lines(small: tuple[subprocess.CompletedProcess[str], Path]) -> None:
     for seed in range(2):
         own = [line for line in lines if line.startswith(f"lenet-300-100  seed {seed}: ")]
         assert [line.split(": ", 1)[1].split()[0] for line in own] == ["trained", "round", "round"]
-    assert [line.split()[1] for line in lines[-6:-1]] == ["row", "dense", "pruned", "retrained", "compacted"]
-    assert lines[-1].startswith("2 seeds, ")
-    assert lines[-1].endswith(f"written to {small[1] / 'new/deep/results.json'}")
+    assert [line.split()[1] for line in lines[-7:-2]] == ["row", "dense", "pruned", "retrained", "compacted"]
+    assert lines[-2].startswith("2 seeds, ")
+    assert lines[-2].endswith(f"written to {small[1] / 'new/deep/results.json'}")
+    assert lines[-1] == f"to look at: {small[1] / 'new/deep/report.html'}"
 
 
 # What it refuses
@@ -141,7 +199,6 @@ USAGE: tuple[tuple[tuple[str, ...], str], ...] = (
     (("--schedule", "one-shot", "--rounds", "2"), "--rounds: got 2, expected 1 with --schedule one-shot"),
     (("--criterion", "taylor_gate", "--granularity", "element"), "taylor_gate: got a granularity of entries"),
     (("--network", "lenet-5"), "lenet-5: got"),
-    (("--data", "mnist"), "--data mnist: got no REFPRUNE_DATA, expected REFPRUNE_DATA to name a folder"),
     (("--nonsense",), "unrecognized arguments: --nonsense"),
 )  # fmt: skip
 
@@ -159,9 +216,19 @@ def test_usage(arguments: tuple[str, ...], sentence: str, tmp_path: Path) -> Non
 
 
 def test_mnist_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "mnist").mkdir()
     done = refprune("run", "--data", "mnist", "--out", tmp_path / "new", REFPRUNE_DATA=str(tmp_path))
     assert (done.returncode, done.stdout) == (2, "")
     assert f"{tmp_path / 'mnist' / 'train-images-idx3-ubyte'}: got no such file" in done.stderr
+    assert left_in(tmp_path) == ["mnist"]
+
+
+def test_mnist_by_default(tmp_path: Path) -> None:
+    """Without REFPRUNE_DATA it is looked for where `refprune data mnist` puts it, and the error says how to get it."""
+    done = refprune("run", "--data", "mnist", "--out", tmp_path / "new", XDG_CACHE_HOME=str(tmp_path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert str(tmp_path / "refprune" / "mnist") in done.stderr
+    assert "refprune data mnist" in done.stderr
     assert left_in(tmp_path) == []
 
 
@@ -200,6 +267,120 @@ def test_failure_at_the_end(tmp_path: Path) -> None:
     assert errors.startswith("refprune: ")
     assert "Traceback" not in errors
     assert left_in(tmp_path) == ["folder"]
+
+
+@pytest.mark.parametrize("out", ["new", "old"])
+def test_full_disk(out: str, tmp_path: Path) -> None:
+    """No file may grow beyond 100 kB, and the parameters are 200: exit code 1, and what was there is there still."""
+    (tmp_path / "old").mkdir()
+    for name in ("results.json", "report.html"):
+        (tmp_path / "old" / name).write_text("of an earlier run")
+    before = left_in(tmp_path)
+    limit = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000));"
+    command = f"{limit} from refprune.lab.cli import main; sys.exit(main(sys.argv[1:]))"
+    asked = [sys.executable, "-c", command, "run", *SMALL, "--out", str(tmp_path / out)]
+    done = subprocess.run(asked, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("refprune: ")
+    assert "File too large" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert left_in(tmp_path) == before
+    assert (tmp_path / "old/results.json").read_text() == "of an earlier run"
+
+
+def test_earlier_run_is_replaced(tmp_path: Path) -> None:
+    """Nothing of an earlier run is left beside the new one: neither its networks nor its page."""
+    (tmp_path / "networks/other").mkdir(parents=True)
+    (tmp_path / "report.html").write_text("of an earlier run")
+    (tmp_path / "mine.txt").write_text("mine")
+    (tmp_path / "made/networks/new").mkdir(parents=True)
+    (tmp_path / "made/results.json").write_text("{}")
+    publish(tmp_path / "made", tmp_path)
+    shutil.rmtree(tmp_path / "made")
+    assert left_in(tmp_path) == ["mine.txt", "networks", "networks/new", "results.json"]
+
+
+# What it needs
+
+WITHOUT = """
+import sys
+from importlib.abc import MetaPathFinder
+class Missing(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {packages}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Missing())
+"""
+
+
+def without(packages: set[str], folder: Path) -> dict[str, str]:
+    """Return the variables that make Python, and every process it starts, miss these packages."""
+    (folder / "missing").mkdir(exist_ok=True)
+    (folder / "missing/sitecustomize.py").write_text(WITHOUT.format(packages=sorted(packages)))
+    return {"PYTHONPATH": os.pathsep.join([str(folder / "missing"), os.environ.get("PYTHONPATH", "")])}
+
+
+@pytest.mark.parametrize(
+    ("packages", "sentence"),
+    [
+        (
+            {"rich", "matplotlib", "safetensors"},
+            "for live progress (rich), report.html (matplotlib), parameters as .safetensors (now: .npz) (safetensors): "
+            'python -m pip install "refprune[lab]"',
+        ),
+        ({"matplotlib"}, 'for report.html (matplotlib): python -m pip install "refprune[lab]"'),
+    ],
+)
+def test_without_extras(packages: set[str], sentence: str, tmp_path: Path) -> None:
+    """The run works, and says in one sentence what to install."""
+    done = refprune(
+        "run", *SMALL[:2], "--seeds", 1, "--rounds", 1, "--out", tmp_path / "run", **without(packages, tmp_path)
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == sentence
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["networks", "results.json"]
+    suffixes = {path.suffix for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    assert suffixes == {".json", ".npz" if "safetensors" in packages else ".safetensors"}
+
+
+def test_on_a_terminal(tmp_path: Path) -> None:
+    """With rich: bars with loss, accuracy, sparsity and the time left, then a table with a frame."""
+    main, side = pty.openpty()
+    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 160, 0, 0))
+    asked = [*COMMAND, "run", *SMALL, "--out", str(tmp_path / "new")]
+    environment = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "CI")}
+    with subprocess.Popen(asked, stdout=side, stderr=side, env=environment | {"TERM": "xterm-256color"}) as run:
+        os.close(side)
+        said = b"".join(iter(lambda: _read(main), b"")).decode()
+        assert run.wait(timeout=60) == 0
+    os.close(main)
+    for words in ("all runs", "lenet-300-100 seed 1", "round 2 of 2", "loss 0.", "accuracy 0.9", "sparsity 0.90"):
+        assert words in said
+    assert re.search(r"\d:\d\d", said), "no time left"
+    assert "━" in said, "no bar, or no table"
+    assert f"to look at: {tmp_path / 'new' / 'report.html'}" in said.replace("\r\n", "")
+
+
+def _read(terminal: int) -> bytes:
+    """Read from a terminal; its end is an error on Linux."""
+    try:
+        return os.read(terminal, 65536)
+    except OSError:
+        return b""
+
+
+def test_signs_of_life(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plain lines: what was reached, and after ten seconds of nothing, where the run is."""
+    clock = iter((0.0, 5.0, 11.0, 12.0, 13.0))
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    now = progress.Progress("net", 3, updates=1, of=2000, phase="training", loss=0.5)
+    with progress.shown([("net", 3)], quiet=False) as show:
+        for update, reached in ((1, ""), (900, ""), (1000, ""), (1100, ""), (1200, "trained")):
+            show(replace(now, updates=update, reached=reached))
+    assert capsys.readouterr().out.splitlines() == [
+        "net            seed 3: training, update 1,000 of 2,000, loss 0.5000",
+        "net            seed 3: trained",
+    ]
 
 
 # What stops it
@@ -244,8 +425,7 @@ def test_reader_that_leaves(tmp_path: Path) -> None:
         run.stdout.close()
         errors = run.stderr.read()
         assert run.wait(timeout=60) == 1
-    assert errors.startswith("refprune: ")
-    assert "Traceback" not in errors
+    assert errors == ""
     assert left_in(tmp_path) == []
 
 

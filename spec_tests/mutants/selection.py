@@ -14,7 +14,7 @@ from spec_tests.mutants.mutant import Mutant, original
 
 SELECTION = "refprune.selection"
 COUNT, KEEP, POOL = f"{SELECTION}.removal_count", f"{SELECTION}.keep_best_fast", f"{SELECTION}._select_pool"
-_count, _keep, _pool = original(COUNT), original(KEEP), original(POOL)
+_count, _keep_tensors, _pool = original(COUNT), original(KEEP), original(POOL)
 _select = original(f"{SELECTION}.select")
 
 
@@ -28,6 +28,23 @@ def _rule(rule: Any) -> dict[str, Any]:
     return {COUNT: count}
 
 
+def _keep(scores: Any, alive: Any, count: int) -> Any:
+    """Return what the reference keeps of a flat pool."""
+    return _keep_tensors([scores], [alive], count)[0]
+
+
+def _flat(keep: Any) -> dict[str, Any]:
+    """Let a rule for a flat pool decide: (scores, alive, count) -> mask."""
+
+    def keep_tensors(scores: Any, alive: Any, count: int) -> Any:
+        joined = [np.concatenate([np.ravel(array) for array in arrays]) for arrays in (scores, alive)]
+        ends = np.cumsum([array.size for array in scores])[:-1]
+        parts = np.split(keep(*joined, count), ends)
+        return [part.reshape(array.shape) for part, array in zip(parts, scores, strict=True)]
+
+    return {KEEP: keep_tensors}
+
+
 def _by_threshold(compare: Any) -> dict[str, Any]:
     """Keep what compares well with the score at the boundary among the alive."""
 
@@ -36,7 +53,7 @@ def _by_threshold(compare: Any) -> dict[str, Any]:
         gone = count - int((~alive).sum())
         return alive.copy() if gone == 0 else alive & compare(scores, ascending, gone)
 
-    return {KEEP: keep}
+    return _flat(keep)
 
 
 def _sorted_last(scores: Any, alive: Any, count: int) -> Any:
@@ -124,7 +141,7 @@ def _memory_order(pool: Any, names: Any, scores: Any, alive: Any, sparsity: Any,
     turned = {names[0]: scores[names[0]].ravel(order="K")}
     kept, short = _pool(pool, names, turned, {names[0]: alive[names[0]].ravel(order="K")}, sparsity, min_kept)
     order = "F" if scores[names[0]].flags.f_contiguous else "C"
-    return kept.reshape(scores[names[0]].shape, order=order).ravel(), short
+    return {name: mask.reshape(scores[name].shape, order=order) for name, mask in kept.items()}, short
 
 
 def _sorted_names(pools: Any, names: Any) -> Any:
@@ -132,9 +149,10 @@ def _sorted_names(pools: Any, names: Any) -> Any:
     return {pool: tuple(sorted(members)) for pool, members in pools.items()}
 
 
-def _off_by_one(flat: Any, names: Any, scores: Any) -> Any:
+def _off_by_one(scores: Any, alive: Any, count: int) -> Any:
     """Shift every offset by one."""
-    return original(f"{SELECTION}._split")(np.roll(flat, len(names) - 1), names, scores)
+    shifted = _flat(lambda s, a, k: np.roll(_keep(s, a, k), len(scores) - 1))
+    return shifted[KEEP](scores, alive, count)
 
 
 def _reserve_nothing(scores: Any, alive: Any, min_kept: int) -> Any:
@@ -153,7 +171,7 @@ def _never_short(*arguments: Any) -> Any:
 
 def _empty_is_fine(pool: Any, names: Any, scores: Any, alive: Any, sparsity: Any, min_kept: Any) -> Any:
     if sum(scores[name].size for name in names) == 0:
-        return np.ones(0, bool), 0
+        return {name: np.ones(scores[name].shape, bool) for name in names}, 0
     return _pool(pool, names, scores, alive, sparsity, min_kept)
 
 
@@ -284,6 +302,12 @@ def _no_tensors(pools: Any, names: Any) -> Any:
     return {pool: tuple(name for name in names if name in members) for pool, members in pools.items()}
 
 
+def _joined_first(pool: Any, names: Any, scores: Any, alive: Any, sparsity: Any, min_kept: Any) -> Any:
+    """Join the tensors before looking whether there are any."""
+    np.concatenate([np.ravel(scores[name]) for name in names])
+    return _pool(pool, names, scores, alive, sparsity, min_kept)
+
+
 _random = original(f"{SELECTION}.random_masks")
 
 
@@ -412,17 +436,17 @@ MUTANTS = (
         "M10: >= at the threshold; TFMOT",
         _by_threshold(lambda s, asc, k: s >= asc[min(k, len(asc) - 1)] if k < len(asc) else s > asc[-1]),
     ),
-    Mutant("last of ties stays", "SEL-04", "M11: bottom-k in place of top-(n - k)", {KEEP: _sorted_last}),
-    Mutant("default sort", "SEL-04", "M11: an unstable sort decides ties", {KEEP: _unstable}),
+    Mutant("last of ties stays", "SEL-04", "M11: bottom-k in place of top-(n - k)", _flat(_sorted_last)),
+    Mutant("default sort", "SEL-04", "M11: an unstable sort decides ties", _flat(_unstable)),
     Mutant(
         "ranked by size",
         "SEL-04",
         "M13 reversed: |score| for the score",
-        {KEEP: _by_size},
+        _flat(_by_size),
     ),
-    Mutant("negative clamped", "SEL-04", "scores below 0 read as 0", {KEEP: _clamped}),
-    Mutant("signed zero", "SEL-04", "M82: -0.0 ranked below 0.0", {KEEP: _signed_zero}),
-    Mutant("largest go", "SEL-15", "M14: mask inverted", {KEEP: lambda s, a, k: _keep(-s, a, k)}),
+    Mutant("negative clamped", "SEL-04", "scores below 0 read as 0", _flat(_clamped)),
+    Mutant("signed zero", "SEL-04", "M82: -0.0 ranked below 0.0", _flat(_signed_zero)),
+    Mutant("largest go", "SEL-15", "M14: mask inverted", _flat(lambda s, a, k: _keep(-s, a, k))),
     Mutant("fraction of the alive", "SEL-05", "M15: base is what remains", {POOL: _count_of_alive}),
     Mutant(
         "earlier masks ignored",
@@ -436,7 +460,7 @@ MUTANTS = (
         "torch.ao, NNI bring entries back",
         {f"{SELECTION}.check_nested": lambda *a: None},
     ),
-    Mutant("budget spent on the dead", "SEL-05", "M17: torch prune()", {KEEP: _budget_on_removed}),
+    Mutant("budget spent on the dead", "SEL-05", "M17: torch prune()", _flat(_budget_on_removed)),
     Mutant("removed read off zeros", "SEL-06", "M58: mask from w == 0", {f"{SELECTION}._alive": _alive_if_nonzero}),
     Mutant(
         "stale scores refused",
@@ -458,7 +482,7 @@ MUTANTS = (
         "M25, M93: dictionary order",
         {f"{SELECTION}.checked_pools": _sorted_names},
     ),
-    Mutant("offsets off by one", "SEL-09", "M25: slices on the wrong layer", {f"{SELECTION}._split": _off_by_one}),
+    Mutant("offsets off by one", "SEL-09", "M25: slices on the wrong layer", {KEEP: _off_by_one}),
     Mutant("no reserve", "SEL-10", "M26, M48: a layer emptied", {f"{SELECTION}.reserve": _reserve_nothing}),
     Mutant("first reserved", "SEL-10", "the first alive units, not the best", {f"{SELECTION}.reserve": _reserve_first}),
     Mutant("never short", "SEL-11", "M47: what was not removed is not reported", {POOL: _never_short}),
@@ -487,10 +511,10 @@ MUTANTS = (
         "flush-to-zero of subnormal numbers",
         _rewritten(lambda a: np.where(np.abs(a) < 2.3e-308, 0.0, a)),
     ),
-    Mutant("last of ties when long", "SEL-04", "another algorithm beyond 200 entries", {KEEP: _last_when_long}),
-    Mutant("default sort of 17 to 39", "SEL-04", "insertion sort below, radix above", {KEEP: _unstable_in_the_middle}),
+    Mutant("last of ties when long", "SEL-04", "another algorithm beyond 200 entries", _flat(_last_when_long)),
+    Mutant("default sort of 17 to 39", "SEL-04", "insertion sort below, radix above", _flat(_unstable_in_the_middle)),
     Mutant("nesting over the sum", "SEL-05", "one total for all pools", {f"{SELECTION}.select": _summed_nesting}),
-    Mutant("removed ranked as -inf", "SEL-06", "tied with an alive -inf", {KEEP: _removed_as_minus_infinity}),
+    Mutant("removed ranked as -inf", "SEL-06", "tied with an alive -inf", _flat(_removed_as_minus_infinity)),
     Mutant(
         "large reserve refused",
         "SEL-10",
@@ -500,7 +524,10 @@ MUTANTS = (
     Mutant("empty tensor refused", "SEL-12", "although its pool has entries", {POOL: _empty_tensor_refused}),
     Mutant("empty beside others", "SEL-12", "empty pools are skipped", {f"{SELECTION}.select": _empty_beside_others}),
     Mutant(
-        "pool of no tensors", "SEL-12", "NumPy's error, not the border's", {f"{SELECTION}.checked_pools": _no_tensors}
+        "pool of no tensors",
+        "SEL-12",
+        "NumPy's error, not the border's",
+        {f"{SELECTION}.checked_pools": _no_tensors, POOL: _joined_first},
     ),
     Mutant("handed back above 0", "SEL-13", "only sparsity 0 is copied", _handed_back_when(lambda s, pools: s != 0)),
     Mutant(

@@ -18,7 +18,9 @@ SGD, ADAM, ADAMW, UPDATE, MASK, START, STEPS, NUMBER, DROPS = (
     for name in ("sgd", "adam", "adamw", "update", "mask_state", "start", "steps", "_number", "step_decay")
 )
 _adam, _update, _mask, _start, _steps = (original(path) for path in (ADAM, UPDATE, MASK, START, STEPS))
-_check_update, _check_batches = original(f"{TRAINING}._check_update"), original(f"{TRAINING}.check_batches")
+_check_update, _check_batches, _check_examples = (
+    original(f"{TRAINING}.{name}") for name in ("_check_update", "check_batches", "check_examples")
+)
 MASKED = "refprune.arrays.masked"
 
 
@@ -223,6 +225,11 @@ def _as_arrays(x: Any, labels: Any, batches: Any) -> None:
     _check_batches(np.atleast_1d(x), np.atleast_1d(labels), batches)
 
 
+def _arrays_checked(network: Any, params: Any, x: Any, labels: Any) -> None:
+    """Check what lists would be as arrays."""
+    _check_examples(network, params, np.atleast_1d(x), np.atleast_1d(labels))
+
+
 def _fresh(state: Any, masks: Any) -> Any:
     """Start the optimiser again at pruning."""
     slots = {name: tuple(np.zeros_like(slot) for slot in own) for name, own in state.slots.items()}
@@ -387,7 +394,12 @@ MUTANTS = (
         "a state in parts fails in mid-update",
         {f"{TRAINING}._check_update": _first_slots_checked},
     ),
-    Mutant("lists indexed", "TRN-13", "x that is no array", {f"{TRAINING}.check_batches": _as_arrays}),
+    Mutant(
+        "lists indexed",
+        "TRN-13",
+        "x that is no array",
+        {f"{TRAINING}.check_batches": _as_arrays, f"{TRAINING}.check_examples": _arrays_checked},
+    ),
     Mutant(
         "a number as the rate",
         "TRN-13",

@@ -5,6 +5,7 @@ import hashlib
 import json
 import shutil
 import struct
+import tracemalloc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain
@@ -88,6 +89,32 @@ def test_idx_refused_example() -> None:
     ):
         refused(f"read_idx({said})", ("file: got ",), reads, wrong)
     refused("read_idx(a file that is not there)", ("not there",), read_idx, Path("not there"))
+
+
+@requirement("DAT-01", "example")
+def test_oversized_gzip_example() -> None:
+    """16 KiB that unpack to 16 MiB: refused at the byte after the last, without the memory for the rest."""
+    packed = gzip.compress(TINY + bytes(2**24))
+    tracemalloc.start()
+    try:
+        # The shape alone: nobody wants to read 2^24 entries in a message.
+        refused(
+            "read_idx(2^24 bytes too many, in gzip)", ("at least 15 bytes", "14 bytes"), lambda: reads(packed).shape
+        )
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    if peak > 2**20:
+        fail(f"{peak} bytes of memory", "less than 2^20", "read_idx(2^24 bytes too many, in gzip)")
+    expect_equal(reads(gzip.compress(TINY[:12]) + gzip.compress(TINY[12:])), np.array([[7, 9]]), "gzip in two parts")
+
+
+@requirement("DAT-01", "example")
+def test_wrong_sizes_in_gzip_example() -> None:
+    """Sizes that state terabytes are refused with what is there: 2 entries."""
+    for sizes in ([2**31, 2**31], [2**32 - 1] * 4):
+        raw = idx(sizes, b"\x01\x02")
+        refused(f"read_idx({raw!r}, in gzip)", (f"{len(raw)} bytes",), reads, gzip.compress(raw))
 
 
 @requirement("DAT-01", "property")

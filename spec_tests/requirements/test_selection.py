@@ -3,14 +3,16 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from refprune import selection
 from refprune.errors import InvalidInput
-from refprune.selection import global_, keep_best, keep_best_fast, select
+from refprune.selection import global_, keep_best, keep_best_fast, nth_best, select
 from spec_tests.adapter import Backend, Blocks, NofM, SelectCase, Session, Units
 from spec_tests.applicability import (
     declared,
@@ -241,13 +243,33 @@ def test_ties(backend: Backend, data: st.DataObject) -> None:
 @requirement("SEL-04", "property")
 @given(st.one_of(draw.element_cases(), draw.element_cases(values=draw.EXTREME)), st.data())
 def test_fast_path_equals_audited_form(case: SelectCase, data: st.DataObject) -> None:
-    """The reference's partition keeps what its one-line order keeps."""
+    """The reference's partition keeps what its one-line order keeps, however small the sample it looks at first."""
     entries = [entry for names in pools(case) for entry in pool_entries(case, names)]
     flat = np.array([score for score, _, _ in entries])
     lives = np.array([living for _, living, _ in entries])
     count = data.draw(st.integers(int((~lives).sum()), lives.size))
-    said = f"keep_best_fast({show(flat)}, {show(lives)}, {count})"
-    expect_equal(keep_best_fast(flat, lives, count), keep_best(flat, lives, count), said)
+    cut = data.draw(st.integers(0, flat.size))
+    with patch.object(selection, "SAMPLE", data.draw(st.sampled_from((1, 2, 4, 1 << 16)))):
+        kept = keep_best_fast([flat[:cut], flat[cut:]], [lives[:cut], lives[cut:]], count)
+    said = f"keep_best_fast({show([flat[:cut], flat[cut:]])}, {show([lives[:cut], lives[cut:]])}, {count})"
+    expect_equal(np.concatenate(kept), keep_best(flat, lives, count), said)
+
+
+@requirement("SEL-04", "property")
+@given(st.integers(0, 2**32 - 1), st.sampled_from(("normal", "ties", "ascending", "waves")), st.data())
+def test_sampled_threshold(seed: int, kind: str, data: st.DataObject) -> None:
+    """The n-th highest is the one a sort finds, where the sample misleads too: in order, with a period."""
+    rng, size = np.random.default_rng(seed), data.draw(st.integers(64, 2000))
+    values = {
+        "normal": rng.standard_normal(size),
+        "ties": rng.integers(0, 3, size).astype(float),
+        "ascending": np.arange(float(size)),
+        "waves": np.tile([0.0, 9, 1, 9, 2, 9, 3, 9], size // 8 + 1)[:size],
+    }[kind]
+    wanted, cut = data.draw(st.integers(1, size)), data.draw(st.integers(0, size))
+    with patch.object(selection, "SAMPLE", data.draw(st.sampled_from((1, 4, 16)))):
+        got = nth_best([values[:cut], values[cut:]], wanted)
+    expect_equal(got, sorted(values.tolist(), reverse=True)[wanted - 1], f"nth_best of {kind} {size}, {cut}, {wanted}")
 
 
 # SEL-05 Nesting

@@ -8,9 +8,11 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from itertools import permutations, product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from hypothesis import given
@@ -19,13 +21,26 @@ from hypothesis import strategies as st
 from refprune.arrays import Array, Masks, Params
 from refprune.errors import InvalidInput
 from refprune.lab import store
+from refprune.lab.extras import installed
 from refprune.network import Dense, Input, Network, Node, Relu, build
 from spec_tests.adapter import Backend, Unsupported
 from spec_tests.strategies import surgery as draw
 from spec_tests.strategies.networks import Drawn, masks_of
 from spec_tests.verdicts import call, expect_equal, fail, refuses, requirement, show
 
-FILES = ("network.json", "params.npz", "masks.npz")
+FORMS = (".safetensors", ".npz") if installed("safetensors") else (".npz",)
+"""The suffixes of the forms that can be written here."""
+
+
+def file_names(form: str) -> tuple[str, str, str]:
+    """Return the three files of a stored network."""
+    return "network.json", f"params{form}", f"masks{form}"
+
+
+def save_as(form: str, folder: Path, network: Network, params: Params, masks: Masks) -> None:
+    """Save in one of the forms, whatever is installed."""
+    with patch.object(store, "installed", lambda package: form == f".{package}"):
+        store.save(folder, network, params, masks)
 
 
 @contextmanager
@@ -164,6 +179,33 @@ def test_round_trip(backend: Backend, data: st.DataObject, drawn: Drawn) -> None
     survives(backend, drawn.network, params, {})
 
 
+@requirement("STO-01", "example")
+def test_forms_example() -> None:
+    """What is read does not depend on the form: names in order, dtypes, bytes; arrays of shape () and (0,) too."""
+    arrays: dict[str, Array] = {
+        "z": np.array(-0.0, np.float16),
+        "a": np.zeros(0),
+        "b": np.array([[np.nan, 1.5]], np.float32).T,
+        "c": np.array([True]),
+    }
+    for form in FORMS:
+        with empty_folder() as folder:
+            with patch.object(store, "installed", lambda package, form=form: form == f".{package}"):
+                store.write_arrays(folder / "some", arrays)
+            expect_equal(list(contents(folder)), [f"some{form}"], f"the file of the form {form}")
+            expect_equal(bits(store.read_arrays(folder / "some")), bits(arrays), f"read_arrays() of some{form}")
+
+
+@requirement("STO-05", "example")
+def test_unknown_dtype_example() -> None:
+    """Safetensors has no extended float: refused before anything is written."""
+    wide = {name: array.astype(np.longdouble) for name, array in ones("a", "b").items()}
+    if np.dtype(np.longdouble).itemsize > 8 and ".safetensors" in FORMS:
+        with empty_folder() as folder:
+            refused(lambda: save_as(".safetensors", folder, line("a", "b"), wide, {}), "save() of extended floats")
+            expect_equal(list(contents(folder)), [], "the folder afterwards")
+
+
 # STO-02 Masks are saved
 
 
@@ -224,27 +266,42 @@ def test_names(backend: Backend, data: st.DataObject, drawn: Drawn, names: list[
 
 @requirement("STO-04", "example")
 def test_damaged_example() -> None:
-    for name in FILES:
-        for keep in (None, 0, 10, -10):
-            with empty_folder() as folder:
-                store.save(folder, line("a", "b"), ones("a", "b"), {"a.bias": np.array([True, False])})
-                raw = (folder / name).read_bytes()
-                (folder / name).unlink()
-                if keep is not None:
-                    (folder / name).write_bytes(raw[:keep])
-                refused(lambda folder=folder: store.load(folder), f"load(), {name} cut to [:{keep}]")  # type: ignore[misc]
+    for form, place, keep in product(FORMS, range(3), (None, 0, 10, -10)):
+        name = file_names(form)[place]
+        with empty_folder() as folder:
+            save_as(form, folder, line("a", "b"), ones("a", "b"), TRUE_FALSE)
+            raw = (folder / name).read_bytes()
+            (folder / name).unlink()
+            if keep is not None:
+                (folder / name).write_bytes(raw[:keep])
+            refused(lambda folder=folder: store.load(folder), f"load(), {name} cut to [:{keep}]")  # type: ignore[misc]
     refused(lambda: store.load(Path("no such folder")), "load() of a folder that is not there")
 
 
 @requirement("STO-04", "example")
 def test_changed_byte_example() -> None:
-    """The last byte of the float64 1.0 of b.bias: the archive is whole, the number is not."""
-    with empty_folder() as folder:
-        store.save(folder, line("a", "b"), ones("a", "b"), {})
-        raw = (folder / "params.npz").read_bytes()
-        place = raw.rindex(np.float64(1.0).tobytes())
-        (folder / "params.npz").write_bytes(raw[: place + 7] + b"\x40" + raw[place + 8 :])
-        refused(lambda: store.load(folder), "load() with a byte of b.bias changed")
+    """The last byte of a float64 1.0: the file is whole, the number is not."""
+    for form in FORMS:
+        with empty_folder() as folder:
+            save_as(form, folder, line("a", "b"), ones("a", "b"), {})
+            path = folder / f"params{form}"
+            raw = path.read_bytes()
+            place = raw.rindex(np.float64(1.0).tobytes())
+            path.write_bytes(raw[: place + 7] + b"\x40" + raw[place + 8 :])
+            refused(lambda folder=folder: store.load(folder), f"load() with a byte of {path.name} changed")  # type: ignore[misc]
+
+
+@requirement("STO-04", "example")
+def test_two_forms_example() -> None:
+    """The same arrays in both forms: which of them was saved last is anybody's guess. Saving again leaves one."""
+    for form, other in permutations(FORMS, 2):
+        with empty_folder() as folder:
+            save_as(form, folder, line("a", "b"), ones("a", "b"), {})
+            old = (folder / f"params{form}").read_bytes()
+            save_as(other, folder, line("a", "b"), PI, {})
+            expect_equal(sorted(contents(folder)), sorted(file_names(other)), "the files of the form saved last")
+            (folder / f"params{form}").write_bytes(old)
+            refused(lambda folder=folder: store.load(folder), "load() of params in both forms")  # type: ignore[misc]
 
 
 PI = ones("a", "b") | {"b.bias": np.array([3.141592653589793])}
@@ -285,8 +342,9 @@ def test_damaged(data: st.DataObject, drawn: Drawn) -> None:
     """Cut off anywhere or one byte changed in an archive: refused, or nothing that matters was lost."""
     masks = data.draw(masks_of(drawn.params))
     with empty_folder() as folder:
-        store.save(folder, drawn.network, drawn.params, masks)
-        name = data.draw(st.sampled_from(FILES))
+        form = data.draw(st.sampled_from(FORMS))
+        save_as(form, folder, drawn.network, drawn.params, masks)
+        name = data.draw(st.sampled_from(file_names(form)))
         raw = (folder / name).read_bytes()
         place = data.draw(st.integers(0, len(raw) - 1))
         flipped = raw[:place] + bytes([raw[place] ^ data.draw(st.integers(1, 255))]) + raw[place + 1 :]
@@ -346,14 +404,15 @@ def test_unfitting_is_not_saved_example(backend: Backend) -> None:
 
 @requirement("STO-05", "example")
 def test_other_files_example() -> None:
-    with empty_folder() as folder:
-        store.save(folder / "one", line("a", "b"), ones("a", "b"), {"a.bias": np.array([True, False])})
-        store.save(folder / "other", line("a", "c"), ones("a", "c"), {"c.bias": np.array([False])})
-        for name in FILES:
-            mixed = folder / f"with {name}"
-            shutil.copytree(folder / "one", mixed)
-            shutil.copy(folder / "other" / name, mixed)
-            refused(lambda mixed=mixed: store.load(mixed), f"load() with the {name} of another network")  # type: ignore[misc]
+    for form in FORMS:
+        with empty_folder() as folder:
+            save_as(form, folder / "one", line("a", "b"), ones("a", "b"), TRUE_FALSE)
+            save_as(form, folder / "other", line("a", "c"), ones("a", "c"), {"c.bias": np.array([False])})
+            for name in file_names(form):
+                mixed = folder / f"with {name}"
+                shutil.copytree(folder / "one", mixed)
+                shutil.copy(folder / "other" / name, mixed)
+                refused(lambda mixed=mixed: store.load(mixed), f"load() with the {name} of another network")  # type: ignore[misc]
 
 
 @requirement("STO-05", "property", "STORE")
@@ -452,7 +511,7 @@ def _members(path: Path, content: object, first: int) -> bytes:
 def test_pickle_example() -> None:
     for victim in ("params.npz", "masks.npz"):
         with empty_folder() as folder:
-            store.save(folder, line("a", "b"), ones("a", "b"), {})
+            save_as(".npz", folder, line("a", "b"), ones("a", "b"), {})
             made = smuggled(folder, victim, 1)
             refused(lambda folder=folder: store.load(folder), f"load() with a pickle in {victim}")  # type: ignore[misc]
             expect_equal(list(folder.glob(made.name)), [], f"what the pickle in {victim} made")
@@ -462,7 +521,7 @@ def test_pickle_example() -> None:
 @given(st.data(), draw.networks())
 def test_pickle(data: st.DataObject, drawn: Drawn) -> None:
     with empty_folder() as folder:
-        store.save(folder, drawn.network, drawn.params, {})
+        save_as(".npz", folder, drawn.network, drawn.params, {})
         number = data.draw(st.integers(1, len(drawn.params)))
         made = smuggled(folder, "params.npz", number)
         refused(lambda: store.load(folder), f"load() with a pickle as array {number}")

@@ -1,0 +1,1 @@
+"""Why one weight or one unit was removed, or kept."""

@@ -1,0 +1,130 @@
+"""The folder of a run: what lies where, put in place at once and read back in one place.
+
+results.json: the figures, as in results.schema.json. report.html: the figures as a page.
+Below networks/NETWORK/seed-N/: dense/, pruned/ (masked and retrained) and compact/ (after physical removal), each as
+in docs/spec/store.md, and rounds/R, the scores that decided round R with what it kept.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from refprune.arrays import Array, Masks, Params, Scores
+from refprune.errors import InvalidInput
+from refprune.lab import store
+from refprune.lab.workers import interrupts_held
+from refprune.network import Network
+
+RESULTS, REPORT, NETWORKS = "results.json", "report.html", "networks"
+STATES = ("dense", "pruned", "compact")
+"""The networks that are kept of every seed: before pruning, after it, after physical removal."""
+
+
+class Stored(NamedTuple):
+    """One network on disk."""
+
+    network: Network
+    params: dict[str, Array]
+    masks: dict[str, Array]
+
+
+class StoredRound(NamedTuple):
+    """One selection on disk: a score and a bool for each thing that competed."""
+
+    scores: dict[str, Array]
+    kept: dict[str, Array]
+
+
+def seed_folder(folder: Path, network: str, seed: int) -> Path:
+    """Return where one run of a network lies."""
+    return folder / NETWORKS / network / f"seed-{seed}"
+
+
+def open_run(folder: Path) -> dict[str, Any]:
+    """Return results.json of a run's folder.
+
+    Raises:
+        InvalidInput: no folder of a run.
+    """
+    path = folder / RESULTS
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidInput(str(folder), f"{RESULTS}: {error.strerror}", "the folder of a finished run") from error
+    except ValueError as error:
+        raise InvalidInput(str(path), f"text that is not JSON ({error})", "what refprune run writes") from error
+    head = {key: document.get(key) for key in ("format", "version")} if isinstance(document, dict) else document
+    if head != {"format": "refprune-results", "version": 0}:
+        raise InvalidInput(str(path), head, "format refprune-results, version 0")
+    return dict(document)
+
+
+def load_state(folder: Path, network: str, seed: int, state: str) -> Stored:
+    """Return one of STATES of a run.
+
+    Raises:
+        InvalidInput: it is not there, or damaged.
+    """
+    return Stored(*store.load(seed_folder(folder, network, seed) / state))
+
+
+def save_round(folder: Path, number: int, scores: Scores, kept: Masks) -> None:
+    """Write the selection of round `number`, from 1, into the folder of a seed."""
+    (folder / "rounds").mkdir(parents=True, exist_ok=True)
+    arrays = {f"scores/{name}": array for name, array in scores.items()}
+    store.write_arrays(folder / "rounds" / str(number), arrays | {f"kept/{name}": mask for name, mask in kept.items()})
+
+
+def load_round(folder: Path, network: str, seed: int, number: int) -> StoredRound:
+    """Return the selection of round `number`, from 1.
+
+    Raises:
+        InvalidInput: it is not there, or damaged.
+    """
+    arrays = store.read_arrays(seed_folder(folder, network, seed) / "rounds" / str(number))
+    return StoredRound(_below("scores/", arrays), _below("kept/", arrays))
+
+
+def _below(prefix: str, arrays: Params) -> dict[str, Array]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def publish(made: Path, folder: Path) -> None:
+    """Move what a run has made into its folder, results.json last; what stood there before goes.
+
+    Everything is first copied beside its place, so that a full disk leaves what was there before.
+    """
+    with _made(folder):
+        waiting = folder / f".{RESULTS}-{made.name}"
+        try:
+            shutil.copytree(made, waiting / "new")
+            with interrupts_held():
+                for name in (NETWORKS, REPORT, RESULTS):
+                    _replace(folder / name, waiting / "new" / name, waiting / name)
+        finally:
+            shutil.rmtree(waiting, ignore_errors=True)
+
+
+def _replace(place: Path, new: Path, aside: Path) -> None:
+    """Put `new`, where there is one, in the place of what is there now."""
+    if place.exists():
+        place.rename(aside)
+    if new.exists():
+        new.rename(place)
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """Make a folder and those above it; when the work fails, remove those that were made."""
+    new = [folder, *folder.parents]
+    new = new[: next(place for place, path in enumerate(new) if path.exists())]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        for path in new:
+            path.rmdir()
+        raise

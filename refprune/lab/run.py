@@ -1,0 +1,198 @@
+"""`refprune run`: train, prune, retrain and compact networks, and leave a folder that the other commands read."""
+
+import argparse
+import os
+import re
+import tempfile
+import time
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from refprune.architectures import ARCHITECTURES
+from refprune.criteria import CRITERIA
+from refprune.errors import InvalidInput
+from refprune.lab import folder, report
+from refprune.lab.download import data_folder, published
+from refprune.lab.experiment import SCOPES, Settings, load, prepare, run_seed
+from refprune.lab.extras import installed, missing_sentence
+from refprune.lab.progress import shown
+from refprune.lab.results import (
+    MEMORY_VARIABLES,
+    THREAD_VARIABLES,
+    check_writable,
+    environment,
+    over_seeds,
+    print_table,
+    write_atomically,
+)
+from refprune.lab.timing import seconds_per_batch
+from refprune.lab.workers import Report, run_side_by_side
+from refprune.schedules import CURVES
+
+DEFAULT_RUNS = (
+    Settings(network="lenet-300-100", granularity="element", sparsity=0.9, scope="global", retrain_rate=0.1),
+    Settings(network="cnn-8x8", granularity="unit", sparsity=0.5, epochs=20, retrain_epochs=6),
+)
+"""What `refprune run` runs when no network is named."""
+WORKER_VARIABLES = dict.fromkeys(THREAD_VARIABLES, "1") | MEMORY_VARIABLES
+"""What each process reads when it starts."""
+MNIST = {"epochs": 4, "retrain_epochs": 1, "rate": 0.01, "retrain_rate": 0.01}
+"""MNIST has 46 times the training examples of the digits; at the rate for the digits lenet-5 diverges."""
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `refprune run`."""
+    parser = commands.add_parser(
+        "run",
+        help="train, prune, retrain and compact networks on real images",
+        description="Without options: lenet-300-100 by element to 0.9, all layers in one pool, and cnn-8x8 by unit to "
+        "0.5, layer by layer; five seeds. Any other network is run like lenet-300-100.",
+    )
+    parser.set_defaults(work=work)
+    parser.add_argument("--network", choices=sorted(ARCHITECTURES), help="one network (default: the two above)")
+    parser.add_argument(
+        "--data",
+        choices=("digits", "mnist"),
+        help="default digits; mnist is read from $REFPRUNE_DATA/mnist, or from where `refprune data mnist` put it, "
+        "with {epochs} epochs of training and {retrain_epochs} after each round".format(**MNIST),
+    )
+    parser.add_argument("--criterion", choices=sorted(CRITERIA), help="default magnitude")
+    parser.add_argument(
+        "--granularity",
+        type=_granularity,
+        help="element, unit, or a block such as 4x4 (default: the network's, above)",
+    )
+    parser.add_argument(
+        "--scope", choices=sorted(SCOPES), help="who competes with whom (default: the network's, above)"
+    )
+    parser.add_argument("--schedule", choices=("one-shot", *sorted(CURVES)), help="default geometric")
+    parser.add_argument("--sparsity", type=_fraction, help="fraction removed (default: the network's, above)")
+    parser.add_argument("--rounds", type=_positive, help="turns of prune and retrain (default 4)")
+    parser.add_argument("--seeds", type=_positive, default=5, help="how many seeds, from 0 (default 5)")
+    parser.add_argument("--dtype", choices=("float32", "float64"), help="default float32")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path(),
+        help="folder for results.json, report.html and networks/ (default: here), or a file.json for the figures alone",
+    )
+    parser.add_argument("--quiet", action="store_true", help="print the table only")
+
+
+def _granularity(text: str) -> str:
+    if text not in ("element", "unit") and not re.fullmatch(r"[1-9]\d*x[1-9]\d*", text):
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected element, unit, or ROWSxCOLUMNS such as 4x4")
+    return text
+
+
+def _fraction(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a fraction in [0, 1]")
+    return value
+
+
+def _positive(text: str) -> int:
+    if not re.fullmatch(r"[1-9]\d*", text):
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected an integer >= 1")
+    return int(text)
+
+
+def work(options: argparse.Namespace) -> int:
+    """Run what the options name, print the table, and write the folder; the table comes first.
+
+    A disk that is full at the end must not cost the figures.
+    """
+    began = time.perf_counter()
+    runs = _settings(options)
+    data = data_folder() if options.data == "mnist" else Path()
+    alone = options.out.suffix == ".json"
+    check_writable(options.out if alone else options.out / folder.RESULTS)
+    for settings in runs:
+        prepare(settings, data)  # what cannot be run is refused here, before any work
+    with tempfile.TemporaryDirectory(prefix="refprune-") as made:
+        document = _document(runs, options, data, Path(made))
+        document["seconds"] = time.perf_counter() - began
+        print_table(document["networks"])
+        if alone:
+            write_atomically(options.out, document)
+        else:
+            _write(Path(made), options.out, document)
+    _say_where(options.out, document["seconds"], options.seeds)
+    return 0
+
+
+def _say_where(out: Path, seconds: float, seeds: int) -> None:
+    """Print what was written where, and what would be nicer with what is not installed."""
+    alone = out.suffix == ".json"
+    print(f"{_counted(seeds, 'seed')}, {seconds:.1f} s; written to {out if alone else out / folder.RESULTS}")
+    if not alone and installed("matplotlib"):
+        print(f"to look at: {out / folder.REPORT}")
+    if missing_sentence():
+        print(missing_sentence())
+
+
+def _document(runs: list[Settings], options: argparse.Namespace, data: Path, made: Path) -> dict[str, Any]:
+    """Run everything and return results.json but for the seconds it took."""
+    seeds = range(options.seeds)
+    # The network named last first: its seeds take longest, and short jobs fill the gap at the end.
+    jobs = [(settings, seed, data, made) for settings in reversed(runs) for seed in seeds]
+    os.environ |= WORKER_VARIABLES
+    with shown([(settings.network, seed) for settings, seed, *_ in jobs], quiet=options.quiet) as show:
+        figures = run_side_by_side(_run_one, jobs, show)
+        # By themselves, one after another: what else runs on the machine would be measured too.
+        seconds = run_side_by_side(_measure, [(jobs,)], show)[0]
+    for own, measured in zip(figures, seconds, strict=True):
+        for state, value in measured.items():
+            own[state]["seconds_per_batch"] = value
+    by_network = [figures[place : place + len(seeds)] for place in range(0, len(figures), len(seeds))]
+    return {
+        "format": "refprune-results",
+        "version": 0,
+        "seeds": list(seeds),
+        "networks": {run.network: over_seeds(own) for run, own in zip(runs, reversed(by_network), strict=True)},
+        "settings": {run.network: asdict(run) for run in runs},
+        "published_data": published(data / "mnist") if options.data == "mnist" else {},
+        "environment": environment(),
+    }
+
+
+def _run_one(report: Report, settings: Settings, seed: int, data: Path, made: Path) -> dict[str, Any]:
+    """Run one seed, in a process of its own."""
+    return run_seed(settings, seed, report, data, made)
+
+
+def _measure(report: Report, jobs: list[tuple[Settings, int, Path, Path]]) -> list[dict[str, float]]:  # noqa: ARG001  a job
+    """Return the seconds per batch of all that was run, in a process of its own."""
+    images = {settings: load(settings, data).test.images for settings, _, data, _ in jobs}
+    return [seconds_per_batch(made, settings.network, seed, images[settings]) for settings, seed, _, made in jobs]
+
+
+def _write(made: Path, out: Path, document: dict[str, Any]) -> None:
+    """Write the figures and the page beside the networks, then put all of it into its place."""
+    write_atomically(made / folder.RESULTS, document)
+    if installed("matplotlib"):
+        report.write_report(made)
+    folder.publish(made, out)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _settings(options: argparse.Namespace) -> list[Settings]:
+    """Return what is run: the defaults, or one of them, with the options that were given."""
+    names = {field.name for field in fields(Settings)}
+    given: dict[str, Any] = {key: value for key, value in vars(options).items() if key in names and value is not None}
+    if given.get("schedule") == "one-shot":
+        if given.setdefault("rounds", 1) != 1:
+            raise InvalidInput("--rounds", given["rounds"], "1 with --schedule one-shot")
+        given["schedule"] = "linear"
+    if options.data == "mnist":
+        given |= MNIST
+    chosen = [run for run in DEFAULT_RUNS if run.network == options.network] if options.network else DEFAULT_RUNS
+    return [Settings(**asdict(run) | given) for run in chosen or DEFAULT_RUNS[:1]]

@@ -1,0 +1,1 @@
+"""Speed and memory of the reference, measured beside PyTorch: `python -m spec_tests.benchmarks`."""

@@ -1,0 +1,19 @@
+"""A whole `refprune run` in seconds: one epoch of training, for checks that do not ask how well it went."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from refprune.lab import cli, run
+from refprune.lab.results import THREAD_VARIABLES
+
+
+def quick_run(out: Path, *arguments: object) -> None:
+    """Do what the command line does, into `out`, and check that it says 0."""
+    with pytest.MonkeyPatch.context() as patch:
+        short = tuple(replace(settings, epochs=1, retrain_epochs=1) for settings in run.DEFAULT_RUNS)
+        patch.setattr(run, "DEFAULT_RUNS", short)
+        for name in THREAD_VARIABLES:
+            patch.setenv(name, "1")  # the run sets them: they are put back
+        assert cli.main(["run", *map(str, arguments), "--quiet", "--out", str(out)]) == 0
