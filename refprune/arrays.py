@@ -40,18 +40,19 @@ def apply_masks(params: Params, masks: Masks) -> dict[str, Array]:
     return {name: masked(array, masks.get(name)) for name, array in params.items()}
 
 
-def masked(array: Array, mask: Mask | None) -> Array:
-    """Return a copy of `array`, +0.0 where `mask` is False (all kept when there is no mask).
+def masked(array: Array, mask: Mask | None, out: Array | None = None) -> Array:
+    """Return `array`, +0.0 where `mask` is False (all kept when there is no mask): a new array, or `out`.
 
-    The bits of each number, read as an integer, times 1 or 0: `where(mask, array, 0)` bit for bit, in a fifth
-    of its time, since nothing branches on a mask that cannot be predicted.
+    The bits of each number, read as an integer, times 1 or 0: `where(mask, array, 0)` in a fifth of its time,
+    since nothing branches on a mask that cannot be predicted.
     """
-    if mask is None:
-        return array.copy()  # ARR-09
-    if array.itemsize > 8:  # an extended float: no integer is as wide
-        return np.where(mask, array, array.dtype.type(0))
-    bits = np.asarray(array.view(f"i{array.itemsize}") * mask)  # ARR-01, ARR-06, ARR-07, ARR-10
-    return bits.view(array.dtype)  # ARR-08
+    out = np.empty_like(array) if out is None else out  # ARR-08, ARR-09
+    if mask is None or array.itemsize > 8:  # no integer is as wide as an extended float
+        np.copyto(out, array if mask is None else np.where(mask, array, 0))
+    else:
+        bits = np.dtype(f"i{array.itemsize}")
+        np.multiply(array.view(bits), mask, out=out.view(bits))  # ARR-01, ARR-06, ARR-07, ARR-10
+    return out
 
 
 def check_masks(masks: Masks, arrays: Mapping[str, Array]) -> None:

@@ -103,7 +103,7 @@ def _check_run(network: Network, params: Params, x: Array) -> dict[str, Shape]:
 def _run(network: Network, params: Params, x: Array) -> tuple[dict[str, Array], dict[str, Any]]:
     """Return the value and the cache of every node."""
     # BAC-07: this is a view of the caller's x; no layer writes into what it is given.
-    values: dict[str, Array] = {network[0].name: np.moveaxis(x, 0, -1)}
+    values: dict[str, Array] = {network[0].name: x.transpose(*range(1, x.ndim), 0)}
     caches: dict[str, Any] = {}
     for node in network[1:]:
         values[node.name], caches[node.name] = _forward_node(node, values[node.inputs[0]], params)

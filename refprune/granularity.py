@@ -78,7 +78,7 @@ def element() -> Granularity:
 
 def _absolute(contributions: Contributions) -> dict[str, Array]:
     check_float_arrays("contributions", contributions)
-    return {name: np.asarray(np.abs(array)) for name, array in contributions.items()}  # GRA-01, GRA-20
+    return {name: np.asarray(np.abs(array)) for name, array in contributions.items()}  # GRA-01, GRA-20, CRI-11
 
 
 def _as_given(masks: Masks, params: Params) -> dict[str, Mask]:

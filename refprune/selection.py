@@ -96,7 +96,8 @@ def _targets(pools: Pools, sparsity: Sparsity | Mapping[str, Sparsity]) -> Mappi
 def _alive(name: str, scores: Array, within: Masks) -> Mask:
     """Return what is alive: what `within` says, never what is nonzero."""
     alive = within[name] if name in within else np.ones(scores.shape, np.bool_)  # SEL-06
-    if (np.isnan(scores) & alive).any():
+    nan = np.isnan(scores)
+    if nan.any() and (nan & alive).any():
         raise InvalidInput(f"scores {name!r}", "NaN at an alive entry", "numbers, finite or infinite")  # SEL-07
     return alive
 
@@ -164,54 +165,53 @@ def keep_best(scores: Array, alive: Mask, count: int, reserved: Mask | None = No
 
 
 def keep_best_fast(scores: Sequence[Array], alive: Sequence[Mask], count: int) -> list[Mask]:
-    """Return `keep_best` of the tensors of a pool, each mask in its tensor's shape, without sorting or copying them."""
+    """Return `keep_best` of the tensors of a pool, each mask in its tensor's shape, without sorting or copying them.
+
+    What lies above a bracket around the threshold stays, what lies below goes, and only the entries between are
+    partitioned. Where the bracket misses the threshold, all that is alive lies between.
+    """
     left = sum(array.size for array in scores) - count
-    if left == 0:
-        return [np.zeros(array.shape, np.bool_) for array in scores]
     pairs = list(zip(scores, alive, strict=True))
-    threshold = nth_best([_living(array, living) for array, living in pairs], left)
-    masks = [np.asarray(living & (array > threshold)) for array, living in pairs]
-    left -= sum(int(np.count_nonzero(mask)) for mask in masks)
-    for mask, (array, living) in zip(masks, pairs, strict=True):
-        ties = np.flatnonzero(living & (array == threshold))[:left]  # C order
-        mask.flat[ties] = True  # SEL-04
-        left -= ties.size
+    low, high = _bracket(pairs, left)
+    masks = [np.asarray(living & (array > high)) for array, living in pairs]
+    places = [
+        np.flatnonzero((living & (array >= low)) ^ mask) for (array, living), mask in zip(pairs, masks, strict=True)
+    ]
+    wanted = left - sum(int(np.count_nonzero(mask)) for mask in masks)
+    if not 0 <= wanted <= sum(place.size for place in places):
+        masks, wanted = [np.zeros(array.shape, np.bool_) for array in scores], left
+        places = [np.flatnonzero(living) for living in alive]
+    between = [np.ravel(array).take(place) for array, place in zip(scores, places, strict=True)]
+    parts = np.split(_first_best(np.concatenate(between), wanted), np.cumsum([part.size for part in between])[:-1])
+    for mask, place, kept in zip(masks, places, parts, strict=True):
+        mask.flat[place[kept]] = True  # C order, as flatnonzero
     return masks
 
 
-def _living(array: Array, living: Mask) -> Array:
-    """Return the alive entries, flat: no copy where all are. `compress` takes a third of the time of an index."""
-    flat = np.ravel(array)
-    return flat if living.all() else flat.compress(np.ravel(living))
+def _first_best(scores: Array, wanted: int) -> Mask:
+    """Return the mask of the `wanted` highest scores, of ties the first."""
+    if wanted == 0:
+        return np.zeros(scores.size, np.bool_)
+    threshold = np.partition(scores, scores.size - wanted)[scores.size - wanted]
+    kept: Mask = scores > threshold
+    ties = np.flatnonzero(scores == threshold)
+    kept[ties[: wanted - int(np.count_nonzero(kept))]] = True  # SEL-04
+    return kept
 
 
-def nth_best(parts: Sequence[Array], wanted: int) -> Any:
-    """Return the `wanted`-th highest of all values (1 the highest), exactly.
-
-    Only what lies in a bracket around it is partitioned. The bracket comes from a sample, which saves half of
-    the time and nearly all of the memory on large pools; where it misses, everything is partitioned.
-    """
-    low, high = _bracket(parts, wanted)
-    above = sum(int(np.count_nonzero(part > high)) for part in parts)
-    middle = np.concatenate([part.compress((part >= low) & (part <= high)) for part in parts])
-    if not 0 < wanted - above <= middle.size:
-        middle, above = np.concatenate(parts), 0
-    middle.partition(middle.size - wanted + above)
-    return middle[middle.size - wanted + above]
-
-
-def _bracket(parts: Sequence[Array], wanted: int) -> tuple[Any, Any]:
-    """Return two values that the `wanted`-th highest probably lies between; of few values, the infinities.
+def _bracket(pairs: Sequence[tuple[Array, Mask]], wanted: int) -> tuple[Any, Any]:
+    """Return two scores that the `wanted`-th highest alive one probably lies between; the infinities, if few are alive.
 
     Its place in a sample of m has a standard deviation of at most sqrt(m) / 2; the bracket is 8 of them wide.
     """
-    size = sum(part.size for part in parts)
-    if size < 4 * SAMPLE:
+    step = max(1, sum(array.size for array, _ in pairs) // SAMPLE)
+    if step < 4:  # partitioning everything is as fast
         return -np.inf, np.inf
-    sample = np.sort(np.concatenate([part[:: size // SAMPLE] for part in parts]))
-    place, margin = sample.size * (1 - wanted / size), 2 * sample.size**0.5
-    last = sample.size - 1
-    return sample[max(int(place - margin), 0)], sample[min(int(place + margin), last)]
+    sample = np.sort(np.concatenate([np.ravel(array)[::step][np.ravel(living)[::step]] for array, living in pairs]))
+    living = sum(int(np.count_nonzero(living)) for _, living in pairs)
+    place, margin = sample.size * (1 - wanted / max(living, 1)), 2 * sample.size**0.5
+    low = sample[int(place - margin)] if place > margin else -np.inf
+    return low, sample[int(place + margin)] if place + margin < sample.size else np.inf
 
 
 def reserve(scores: Array, alive: Mask, min_kept: int) -> Mask:

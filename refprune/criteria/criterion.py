@@ -45,7 +45,8 @@ UNIT_EVIDENCE = frozenset({"gates", "unit_draws"})
 def contribute(criterion: Criterion, evidence: Evidence, masks: Masks | None = None) -> dict[str, Array]:
     """Return the signed contribution of every weight entry (or unit), by the name of the weight.
 
-    A removed entry contributes +0.0, whatever the evidence says of it.
+    A removed entry contributes +0.0, whatever the evidence says of it. Without masks these may be the arrays
+    of the evidence; a granularity returns new ones [CRI-11].
 
     Raises:
         InvalidInput: evidence the criterion needs is missing or does not fit the weights; an alive weight is
@@ -61,7 +62,8 @@ def contribute(criterion: Criterion, evidence: Evidence, masks: Masks | None = N
         contributions = criterion.contributions(evidence)
     alive = {name: _alive(criterion, masks[name]) for name in ranked if name in masks}
     check_numbers({name: contributions[name] for name in ranked}, alive)
-    return {name: masked(contributions[name], alive.get(name)) for name in ranked}  # CRI-08, CRI-11
+    kept = {name: masked(contributions[name], mask) for name, mask in alive.items()}  # CRI-08
+    return {name: kept.get(name, contributions[name]) for name in ranked}
 
 
 def check_evidence(criterion: Criterion, evidence: Evidence, ranked: Params) -> None:
@@ -94,7 +96,7 @@ def check_numbers(contributions: Mapping[str, Array], alive: Masks) -> None:
 
 def _any_alive(found: Mask, alive: Mask | None) -> bool:
     """Say whether anything of what was found is alive."""
-    return bool((found if alive is None else found & alive).any())
+    return bool(found.any() and (alive is None or (found & alive).any()))
 
 
 def _alive(criterion: Criterion, mask: Mask) -> Mask:

@@ -7,8 +7,9 @@ import sys
 
 import refprune
 from refprune.errors import InvalidInput
-from refprune.lab import download, report, run
+from refprune.lab import download, run
 from refprune.lab.explain import command as explain
+from refprune.lab.report import command as report
 from refprune.lab.workers import WorkerFailed
 
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130

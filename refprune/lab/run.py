@@ -12,11 +12,12 @@ from typing import Any
 from refprune.architectures import ARCHITECTURES
 from refprune.criteria import CRITERIA
 from refprune.errors import InvalidInput
-from refprune.lab import folder, report
+from refprune.lab import folder
 from refprune.lab.download import data_folder, published
 from refprune.lab.experiment import SCOPES, Settings, load, prepare, run_seed
 from refprune.lab.extras import installed, missing_sentence
 from refprune.lab.progress import shown
+from refprune.lab.report.command import write_report
 from refprune.lab.results import (
     MEMORY_VARIABLES,
     THREAD_VARIABLES,
@@ -176,7 +177,7 @@ def _write(made: Path, out: Path, document: dict[str, Any]) -> None:
     """Write the figures and the page beside the networks, then put all of it into its place."""
     write_atomically(made / folder.RESULTS, document)
     if installed("matplotlib"):
-        report.write_report(made)
+        write_report(made)
     folder.publish(made, out)
 
 

@@ -12,16 +12,13 @@ import subprocess
 import sys
 from typing import Any
 
-from refprune.lab.results import THREAD_VARIABLES
+from refprune.lab.results import MEMORY_VARIABLES, THREAD_VARIABLES
 from spec_tests.benchmarks.cases import CASES, Case
 from spec_tests.benchmarks.clock import LEAST_PAIRS, alternate, extra_bytes, summarise
 from spec_tests.benchmarks.same import Different
 from spec_tests.kit.coverage import ROOT
 
 Record = dict[str, Any]
-
-KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
-"""Tells glibc never to give memory back to the system, which clears every page again; others do not read it."""
 
 
 class MeasurementFailed(Exception):
@@ -35,7 +32,7 @@ def measured(case: Case, pairs: int) -> Record:
         MeasurementFailed: the two sides do not compute the same thing, or the process died.
     """
     command = [sys.executable, "-m", "spec_tests.benchmarks.measure", case.name, str(pairs)]
-    variables = os.environ | dict.fromkeys(THREAD_VARIABLES, "1") | (KEEP_MEMORY if case.memory_kept else {})
+    variables = os.environ | dict.fromkeys(THREAD_VARIABLES, "1") | (MEMORY_VARIABLES if case.memory_kept else {})
     done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise MeasurementFailed(f"{case.name}: {done.stderr.strip() or f'exit code {done.returncode}'}")

@@ -21,12 +21,14 @@ the upper quartile of the same ratios. Below 1 we are faster. The two sides take
 in float32, at least 7 pairs. Before that they are made to compute the same thing, and a case whose sides differ is
 refused: parameters after three steps from the same weights, or the masks themselves.
 
-A step is forward, loss, backward, and SGD with momentum 0.9; ours includes every check of its input. The peer's images
-are in the peer's layout before the clock starts; ours arrive as NCHW every time.
+A step is forward, loss, backward, and SGD with momentum 0.9: ours is `training.one_step`, what `training.steps` repeats
+after it has checked its input. The peer's images are in the peer's layout before the clock starts; ours arrive as NCHW
+every time.
 
-**Memory kept**: freed memory goes back to the system, which clears it page by page when the next array takes it. In
-these cases the C library (glibc) is told to keep it, for both sides: about what preallocated buffers would buy. Compare
-`ours, ms` with the case of the same name.
+**Memory**: the C library (glibc) is told to keep freed memory, for both sides, as in the processes that `refprune run`
+starts (`MEMORY_VARIABLES` in `refprune/lab/results.py`). In the cases **memory returned** it goes back to the
+system after a step, which clears it page by page when the next step takes it. Compare `ours, ms` with the case of the
+same name: the difference is about what preallocated buffers would buy a program that does not set these variables.
 
 **Bytes a weight** is the peak of what our operation allocates, divided by the weights: scores, and the masks that it
 returns, included. NumPy reports its arrays to tracemalloc, which counts them in a run that is not timed.

@@ -36,7 +36,7 @@ class Run(Protocol):
 
 
 class OurRun:
-    """Training by the public verb, whose checks of its input are timed too."""
+    """Training by what `training.steps` repeats for every batch."""
 
     def __init__(self, given: Problem) -> None:
         self.problem, self.optimiser = given, sgd(MOMENTUM)

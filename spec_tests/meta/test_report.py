@@ -19,9 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refprune.errors import InvalidInput
-from refprune.lab import report, wording
 from refprune.lab.folder import load_state
-from refprune.lab.markup import Markup, joined, tag
+from refprune.lab.report import command as report
+from refprune.lab.report import wording
+from refprune.lab.report.markup import Markup, joined, tag
 from spec_tests.meta.quick import quick_run
 from spec_tests.meta.test_run import refprune
 

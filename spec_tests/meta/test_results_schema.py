@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 import refprune.lab
 from refprune.errors import InvalidInput
 from refprune.lab.experiment import Settings
-from refprune.lab.figures import NEEDED, check_figures
+from refprune.lab.report.figures import NEEDED, check_figures
 from spec_tests.meta.quick import quick_run
 
 SCHEMA = json.loads((Path(refprune.lab.__file__).parent / "results.schema.json").read_text(encoding="utf-8"))

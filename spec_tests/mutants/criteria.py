@@ -95,9 +95,9 @@ class _GatesInPlace(Reference):
         return scores
 
 
-def _handed_on(array: Any, mask: Any) -> Any:
-    """Work in the caller's array."""
-    return np.abs(array, out=array)
+def _in_place(contributions: Any) -> Any:
+    """Work in the caller's arrays."""
+    return {name: np.abs(array, out=array) for name, array in contributions.items()}
 
 
 MUTANTS = (
@@ -224,7 +224,12 @@ MUTANTS = (
     Mutant("evidence is broadcast", "CRI-09", "gradients of another shape", {EVIDENCE: _not_checked}),
     Mutant("NaN scores 0", "CRI-10", "M20: NaN is quietly the lowest", {NUMBERS: _nan_is_zero}),
     Mutant("NaN scored", "CRI-10", "M20: NaN reaches the selection", {NUMBERS: lambda contributions, alive: None}),
-    Mutant("scored in place", "CRI-11", "the caller's weights are made absolute", {MASKED: _handed_on}),
+    Mutant(
+        "scored in place",
+        "CRI-11",
+        "the caller's weights are made absolute",
+        {"refprune.granularity._absolute": _in_place},
+    ),
     Mutant("unit draws handed on", "CRI-11", "scores are the caller's own array", backend=_OwnUnitDraws()),
     Mutant("gates made absolute", "CRI-11", "the caller's gates lose their signs", backend=_GatesInPlace()),
 )

@@ -225,6 +225,12 @@ def _as_arrays(x: Any, labels: Any, batches: Any) -> None:
     _check_batches(np.atleast_1d(x), np.atleast_1d(labels), batches)
 
 
+def _unknown_masks_ignored(state: Any, grads: Any, optimiser: Any, rate: Any, masks: Any) -> Any:
+    """Take the masks of the parameters there are."""
+    known = {name: mask for name, mask in masks.items() if name in state.params}
+    return _update(state, grads, optimiser, rate, known)
+
+
 def _arrays_checked(network: Any, params: Any, x: Any, labels: Any) -> None:
     """Check what lists would be as arrays."""
     _check_examples(network, params, np.atleast_1d(x), np.atleast_1d(labels))
@@ -385,7 +391,12 @@ MUTANTS = (
     ),
     Mutant("earlier states changed", "TRN-12", "M69: works on the last state's arrays", _IN_PLACE),
     Mutant("numbers not checked", "TRN-13", "NaN rates", {NUMBER: lambda what, value, *_, **named: value}),
-    Mutant("masks not checked", "TRN-13", "unknown names ignored", {"refprune.arrays.check_masks": lambda *a: None}),
+    Mutant(
+        "masks not checked",
+        "TRN-13",
+        "unknown names ignored",
+        {"refprune.arrays.check_masks": lambda *a: None, UPDATE: _unknown_masks_ignored},
+    ),
     Mutant("batches not checked", "TRN-13", "-1 is the last example", {f"{TRAINING}.check_batches": lambda *a: None}),
     Mutant("gradients not checked", "TRN-13", "float64 in", {f"{TRAINING}._check_update": lambda *a: None}),
     Mutant(

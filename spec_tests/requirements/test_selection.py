@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from refprune import selection
 from refprune.errors import InvalidInput
-from refprune.selection import global_, keep_best, keep_best_fast, nth_best, select
+from refprune.selection import global_, keep_best, keep_best_fast, select
 from spec_tests.adapter import Backend, Blocks, NofM, SelectCase, Session, Units
 from spec_tests.applicability import (
     declared,
@@ -258,7 +258,7 @@ def test_fast_path_equals_audited_form(case: SelectCase, data: st.DataObject) ->
 @requirement("SEL-04", "property")
 @given(st.integers(0, 2**32 - 1), st.sampled_from(("normal", "ties", "ascending", "waves")), st.data())
 def test_sampled_threshold(seed: int, kind: str, data: st.DataObject) -> None:
-    """The n-th highest is the one a sort finds, where the sample misleads too: in order, with a period."""
+    """The same where the sample misleads: scores in order, scores with a period, hardly any alive."""
     rng, size = np.random.default_rng(seed), data.draw(st.integers(64, 2000))
     values = {
         "normal": rng.standard_normal(size),
@@ -266,10 +266,12 @@ def test_sampled_threshold(seed: int, kind: str, data: st.DataObject) -> None:
         "ascending": np.arange(float(size)),
         "waves": np.tile([0.0, 9, 1, 9, 2, 9, 3, 9], size // 8 + 1)[:size],
     }[kind]
-    wanted, cut = data.draw(st.integers(1, size)), data.draw(st.integers(0, size))
+    lives = rng.random(size) < data.draw(st.sampled_from((1.0, 0.5, 0.01)))
+    count, cut = data.draw(st.integers(int((~lives).sum()), size)), data.draw(st.integers(0, size))
     with patch.object(selection, "SAMPLE", data.draw(st.sampled_from((1, 4, 16)))):
-        got = nth_best([values[:cut], values[cut:]], wanted)
-    expect_equal(got, sorted(values.tolist(), reverse=True)[wanted - 1], f"nth_best of {kind} {size}, {cut}, {wanted}")
+        kept = keep_best_fast([values[:cut], values[cut:]], [lives[:cut], lives[cut:]], count)
+    said = f"keep_best_fast of {kind} {size}, seed {seed}, {count} to remove"
+    expect_equal(np.concatenate(kept), keep_best(values, lives, count), said)
 
 
 # SEL-05 Nesting

@@ -1,32 +1,21 @@
-"""`refprune report`: the figures of a run as one page that needs nothing but itself.
+"""What the page says of one network: its figures in words and in pictures, and what it costs.
 
-In: the folder of a run. Out: its report.html. What the charts look like: pictures.py; how figures are written and
-what is said of them: wording.py; the frame and the look of the page: report.template.html.
+In: a Subject. Out: markup.
 """
 
-import argparse
-import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from string import Template
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from refprune.arrays import Array, is_weight, weights
 from refprune.lab import store
-from refprune.lab.extras import installed
-from refprune.lab.figures import check_figures
-from refprune.lab.finished import Finished, read_finished
-from refprune.lab.folder import REPORT, RESULTS, open_run
-from refprune.lab.markup import Markup, joined, tag
-from refprune.lab.results import check_writable, write_text_atomically
-from refprune.lab.timing import BATCH, REPEATS
-from refprune.lab.wording import (
+from refprune.lab.finished import Finished
+from refprune.lab.report.markup import Markup, tag
+from refprune.lab.report.wording import (
     cost_sentence,
     counted,
     difference_sentence,
-    kind,
     milliseconds,
     number,
     percent,
@@ -34,25 +23,18 @@ from refprune.lab.wording import (
     size,
     time_sentence,
 )
+from refprune.lab.timing import BATCH, REPEATS
 from refprune.network import Input, layers
 
 if TYPE_CHECKING:
-    from refprune.lab.pictures import Picture, Spread
+    from refprune.lab.report.pictures import Picture, Spread
 
-TEMPLATE = Path(__file__).with_name("report.template.html")
 STATES = {
     "dense": ("dense", "trained, not yet pruned"),
     "masked": ("pruned", "pruned and retrained; a removed weight is a zero in an array of the old size"),
     "compacted": ("compact", "the masked network after physical removal of units: smaller arrays"),
 }
 """What a state is called on the page -> its name in the folder and in results.json, and what it is."""
-ROWS = {
-    "dense": "dense",
-    "pruned_before_retraining": "masked, before retraining",
-    "pruned": "masked, after retraining",
-    "compact": "compacted",
-}
-"""Key in results.json -> what the page calls it."""
 
 
 class Subject(NamedTuple):
@@ -71,88 +53,12 @@ class Subject(NamedTuple):
     shown: Finished
 
 
-def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `refprune report`."""
-    parser = commands.add_parser(
-        "report",
-        help="write report.html of a run again",
-        description="Write FOLDER/report.html from results.json and the networks of a finished run.",
-    )
-    parser.set_defaults(work=work)
-    parser.add_argument("folder", type=Path, help="the folder of a finished run")
-
-
-def work(options: argparse.Namespace) -> int:
-    """Write the page of a run; without matplotlib say what to install, a failure and no wrong usage."""
-    open_run(options.folder)  # a wrong folder is told first
-    if not installed("matplotlib"):
-        print('refprune: report.html needs matplotlib: python -m pip install "refprune[lab]"', file=sys.stderr)
-        return 1
-    check_writable(options.folder / REPORT)  # before the charts are drawn
-    write_report(options.folder)
-    print(f"to look at: {options.folder / REPORT}")
-    return 0
-
-
-def write_report(folder: Path) -> None:
-    """Write report.html into the folder of a run: all of it, or what stood there stays.
-
-    Raises:
-        InvalidInput: no folder of a run, or one whose files are damaged.
-        OSError: the page cannot be written.
-    """
-    document = open_run(folder)
-    check_figures(document)
-    write_text_atomically(folder / REPORT, _page(folder, document))
-
-
-def _page(folder: Path, document: Mapping[str, Any]) -> str:
-    subjects = [_subject(folder, document, name) for name in document["networks"]]
-    names = " and ".join(subject.name for subject in subjects)
-    main = tag("main", *map(_network, subjects), _all_figures(subjects), _about(document))
-    parts = (_header(document, subjects), main, _footer(document))
-    title = joined(["refprune: ", names])
-    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(title=title, body="\n".join(parts))
-
-
-def _subject(folder: Path, document: Mapping[str, Any], name: str) -> Subject:
-    seeds = document["seeds"]
-    return Subject(name, document["networks"][name], seeds, read_finished(folder, name, seeds[0]))
-
-
-# Above everything
-
-
-def _header(document: Mapping[str, Any], subjects: Sequence[Subject]) -> Markup:
-    seeds, data = document["seeds"], sorted({subject.shown.settings.data for subject in subjects})
-    which = "figures are means of the seeds, pictures of weights are" if len(seeds) > 1 else "everything here is"
-    lead = (
-        f"{counted(len(subjects), 'network')} on {' and '.join(data)}, {counted(len(seeds), 'seed')}: {which} of "
-        f"seed\u00a0{seeds[0]}. Accuracy is that on the test part, by which no choice was made."
-    )
-    links = [(f"#{_anchor(subject)}", subject.name) for subject in subjects]
-    links += [("#figures", "All figures"), ("#about", "Settings, data, machine")]
-    return tag(
-        "header",
-        tag("h1", "What pruning left"),
-        tag("p", lead, class_="lead"),
-        tag("dl", *(_state(name, words) for name, (_, words) in STATES.items()), class_="states"),
-        tag("nav", tag("ul", *(tag("li", tag("a", words, href=where)) for where, words in links))),
-    )
-
-
-def _anchor(subject: Subject) -> str:
+def anchor(subject: Subject) -> str:
+    """Return the name of the network's place on the page."""
     return f"network-{subject.name}"
 
 
-def _state(name: str, words: str) -> Markup:
-    return tag("div", tag("dt", name), tag("dd", words), class_=name)
-
-
-# One network
-
-
-def _network(subject: Subject) -> Markup:
+def one_network(subject: Subject) -> Markup:
     """Return all that is said of one network."""
     return tag(
         "section",
@@ -168,7 +74,7 @@ def _network(subject: Subject) -> Markup:
         tag("div", _costs(subject), _sizes(subject), class_="charts"),
         tag("h3", "Ask about one weight"),
         *_explain(subject),
-        id=_anchor(subject),
+        id=anchor(subject),
     )
 
 
@@ -216,7 +122,7 @@ def _figure(title: str, picture: "Picture", caption: str) -> Markup:
 
 
 def _accuracy(subject: Subject) -> Markup:
-    from refprune.lab.pictures import Curve, Spread, accuracy_by_sparsity
+    from refprune.lab.report.pictures import Curve, Spread, accuracy_by_sparsity
 
     dense, compacted, rounds = (subject.figures[key] for key in ("dense", "compact", "rounds"))
     sparsity, before, after = (
@@ -238,7 +144,7 @@ def _accuracy(subject: Subject) -> Markup:
 
 
 def _kept(subject: Subject) -> Markup:
-    from refprune.lab.pictures import kept_by_layer
+    from refprune.lab.report.pictures import kept_by_layer
 
     parts = {
         name: {key: value["mean"] for key, value in one.items()} for name, one in subject.figures["layers"].items()
@@ -258,7 +164,7 @@ def _kept(subject: Subject) -> Markup:
 
 
 def _histograms(subject: Subject) -> Markup:
-    from refprune.lab.pictures import weights_before_and_after
+    from refprune.lab.report.pictures import weights_before_and_after
 
     dense, masked = (weights(stored.params) for stored in (subject.shown.dense, subject.shown.pruned))
     kept = {name: array[_mask(subject, name)] for name, array in masked.items()}
@@ -285,7 +191,7 @@ def _first_layer(subject: Subject) -> Markup:
 
 
 def _kernels(subject: Subject, name: str) -> Markup:
-    from refprune.lab.pictures import kernels
+    from refprune.lab.report.pictures import kernels
 
     mask = _mask(subject, name)
     gone = int((~mask.any(axis=(2, 3))).sum())
@@ -300,7 +206,7 @@ def _kernels(subject: Subject, name: str) -> Markup:
 
 
 def _connections(subject: Subject, name: str) -> Markup:
-    from refprune.lab.pictures import connections
+    from refprune.lab.report.pictures import connections
 
     mask = _mask(subject, name)
     height, width = next(node.shape[-2:] for node in subject.shown.dense.network if isinstance(node, Input))
@@ -309,10 +215,10 @@ def _connections(subject: Subject, name: str) -> Markup:
         f"Two pictures of the image's pixels: {number(before.sum())} connections before pruning, {number(after.sum())} "
         f"after it, from {after.min()} to {after.max()} at one pixel."
     )
-    picture = connections(before, after, int(before.max()), text)
+    picture = connections(before, after, text)
     caption = (
         f"How many of the {counted(len(mask), 'unit')} of {name.removesuffix('.weight')} still read each pixel of the "
-        f"image. Seed\u00a0{subject.seeds[0]}."
+        f"image, in a scale of its own before and after. Seed\u00a0{subject.seeds[0]}."
     )
     return _figure("Input connections", picture, caption)
 
@@ -339,7 +245,7 @@ def _cost_sentences(subject: Subject) -> list[str]:
 
 def _spreads(subject: Subject, figure: str, *, relative: bool) -> dict[str, "Spread"]:
     """Return a figure of every state, where asked for in times the dense network's."""
-    from refprune.lab.pictures import Spread
+    from refprune.lab.report.pictures import Spread
 
     states = {state: subject.figures[where][figure] for state, (where, _) in STATES.items()}
     if relative:
@@ -348,7 +254,7 @@ def _spreads(subject: Subject, figure: str, *, relative: bool) -> dict[str, "Spr
 
 
 def _costs(subject: Subject) -> Markup:
-    from refprune.lab.pictures import costs
+    from refprune.lab.report.pictures import costs
 
     names = {"MACs": "macs", "bytes of\nthe file": "bytes_file", "seconds\nper batch": "seconds_per_batch"}
     groups = {words: _spreads(subject, name, relative=True) for words, name in names.items()}
@@ -366,7 +272,7 @@ def _costs(subject: Subject) -> Markup:
 
 
 def _sizes(subject: Subject) -> Markup:
-    from refprune.lab.pictures import sizes
+    from refprune.lab.report.pictures import sizes
 
     names = {
         "plain arrays\n(formula)": "bytes_dense",
@@ -387,9 +293,6 @@ def _sizes(subject: Subject) -> Markup:
     return _figure("Bytes by form", picture, caption)
 
 
-# What more there is
-
-
 def _explain(subject: Subject) -> tuple[Markup, ...]:
     """Return the command that explains one weight of this run, one that was removed if any was."""
     masks = {name: mask for name, mask in subject.shown.pruned.masks.items() if is_weight(name)}
@@ -403,98 +306,3 @@ def _explain(subject: Subject) -> tuple[Markup, ...]:
         tag("p", "The weight ", tag("code", target), f" was {fate}. In the folder of this page, this says why:"),
         tag("pre", tag("code", command)),
     )
-
-
-def _all_figures(subjects: Sequence[Subject]) -> Markup:
-    parts = [part for subject in subjects for part in (tag("h3", subject.name), *_tables(subject))]
-    lead = "The worst seed is the one of lowest accuracy or sparsity; of any other figure, the one where it is largest."
-    return tag("section", tag("h2", "All figures"), tag("p", lead, class_="lead"), *parts, id="figures")
-
-
-def _tables(subject: Subject) -> list[Markup]:
-    figures, seeds = subject.figures, subject.seeds
-    rounds = {f"round {place}": turn for place, turn in enumerate(figures["rounds"], 1)}
-    return [
-        _figure_table("Networks", {words: figures[key] for key, words in ROWS.items()}, seeds),
-        _figure_table("Rounds", rounds, seeds, sparsity="sparsity asked for"),
-        _figure_table("Layers", figures["layers"], seeds),
-    ]
-
-
-def _figure_table(
-    caption: str, groups: Mapping[str, Mapping[str, Any]], seeds: Sequence[int], **renamed: str
-) -> Markup:
-    """Return a table with a group of rows for each of `groups`; columns are mean, worst and every seed."""
-    heads = ["figure", "mean", "worst", *(f"seed {seed}" for seed in seeds)]
-    head = tag("thead", tag("tr", *(tag("th", words, scope="col") for words in heads)))
-    bodies = []
-    for words, figures in groups.items():
-        title = tag("tr", tag("th", words, scope="rowgroup", colspan=len(heads)))
-        rows = (_figure_row(renamed.get(name, kind(name).words), name, value) for name, value in figures.items())
-        bodies.append(tag("tbody", title, *rows))
-    return _scrolling(caption, tag("table", tag("caption", caption), head, *bodies))
-
-
-def _figure_row(words: str, name: str, value: Mapping[str, Any]) -> Markup:
-    kept = kind(name)
-    numbers = [value["mean"], kept.worst(value["seeds"]), *value["seeds"]]
-    cells = (tag("td", tag("data", kept.write(one), value=repr(one))) for one in numbers)
-    return tag("tr", tag("th", words, scope="row"), *cells)
-
-
-def _scrolling(name: str, table: Markup) -> Markup:
-    """Return a table in a box of its own, which scrolls where the screen is narrow, also by keyboard."""
-    return tag("div", table, class_="table", role="region", aria_label=name, tabindex=0)
-
-
-def _about(document: Mapping[str, Any]) -> Markup:
-    settings = document["settings"]
-    keys = list(dict.fromkeys(key for own in settings.values() for key in own))
-    rows = {key: [own.get(key) for own in settings.values()] for key in keys}
-    machine = {key: [_plain(value)] for key, value in document["environment"].items()}
-    machine["seconds for the whole run"] = [f"{document['seconds']:.1f}"]
-    parts = (
-        tag("h2", "Settings, data, machine"),
-        _text_table("Settings", ["setting", *settings], rows),
-        tag("h3", "Data"),
-        tag("p", _published(document)),
-        _text_table("Environment", ["what", "value"], machine),
-    )
-    return tag("section", *parts, id="about")
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {'not set' if one is None else one}" for key, one in value.items())
-    return str(value)
-
-
-def _published(document: Mapping[str, Any]) -> str:
-    """Say which of the files that were read are the published ones."""
-    files = document["published_data"]
-    if all(own["data"] == "digits" for own in document["settings"].values()):
-        return "The digits that refprune ships; their sha256 was checked when they were read."
-    same, other = ([name for name, is_so in files.items() if is_so is wanted] for wanted in (True, False))
-    said = f"Published files of MNIST, by their sha256: {', '.join(same) or 'none'}."
-    return f"{said} Other files in the same format: {', '.join(other)}." if other else said
-
-
-def _text_table(caption: str, heads: Sequence[str], rows: Mapping[str, Sequence[object]]) -> Markup:
-    head = tag("thead", tag("tr", *(tag("th", words, scope="col") for words in heads)))
-    body = tag("tbody", *(_text_row(name, values) for name, values in rows.items()))
-    return _scrolling(caption, tag("table", tag("caption", caption), head, body, class_="text"))
-
-
-def _text_row(name: str, values: Sequence[object]) -> Markup:
-    return tag("tr", tag("th", name, scope="row"), *(tag("td", str(value)) for value in values))
-
-
-def _footer(document: Mapping[str, Any]) -> Markup:
-    said = (
-        "From ",
-        tag("code", RESULTS),
-        f" of refprune {document['environment']['refprune']} and the networks beside it; ",
-        tag("code", "refprune report ."),
-        " in this folder writes this page again.",
-    )
-    return tag("footer", tag("p", *said))

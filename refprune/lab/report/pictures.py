@@ -16,7 +16,7 @@ import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize, PowerNorm, to_rgba
+from matplotlib.colors import Normalize, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
@@ -247,25 +247,29 @@ def _cross(axes: Axes, row: int, column: int, size: tuple[int, ...]) -> None:
         axes.plot((left, left + width), ends, color=INK, linewidth=1.2)
 
 
-def connections(before: Array, after: Array, units: int, text: str) -> Picture:
-    """Draw how many of the first layer's `units` read each pixel: before and after, both (H, W)."""
+def connections(before: Array, after: Array, text: str) -> Picture:
+    """Draw how many units of the first layer read each pixel: before and after, both (H, W).
+
+    Each has a scale of its own: before pruning all pixels are alike, and after it a tenth may be left.
+    """
     height, width = before.shape
-    scale = ScalarMappable(PowerNorm(0.5, 0, units), "cividis")  # few connections are told apart too
     with _drawing(1.1 + WIDTH / 2 * 0.95 * height / width) as figure:
         panels = figure.subplots(1, 2)
         for axes, name, counts in zip(panels, ("dense", "masked"), (before, after), strict=True):
-            axes.imshow(counts, norm=scale.norm, cmap=scale.cmap, interpolation="nearest")
+            scale = Normalize(0, max(1, int(counts.max())))
+            drawn = axes.imshow(counts, norm=scale, cmap="cividis", interpolation="nearest")
             axes.set_title(f"{name}: {int(counts.sum()):,} connections", fontsize=9.5)
             axes.axis("off")
             if counts.size <= 100:
-                _write_counts(axes, counts, scale)
-        figure.colorbar(scale, ax=panels, location="bottom", label="connections kept", shrink=0.6, aspect=30)
+                _write_counts(axes, counts, 0.55 * float(scale.vmax or 1))
+            bar = figure.colorbar(drawn, ax=axes, location="bottom", shrink=0.8, label="units that read a pixel")
+            bar.locator = MaxNLocator(4, integer=True)
         return _picture(figure, text)
 
 
-def _write_counts(axes: Axes, counts: Array, scale: ScalarMappable) -> None:
+def _write_counts(axes: Axes, counts: Array, bright: float) -> None:
     for (row, column), value in np.ndenumerate(counts):
-        colour = "black" if np.asarray(scale.norm(value)) > 0.5 else "white"
+        colour = "black" if value > bright else "white"
         written = axes.text(column, row, str(int(value)), ha="center", va="center", fontsize=7, color=colour)
         written.set_in_layout(False)  # it lies inside; measuring 64 of them takes longer than drawing them
 

@@ -31,4 +31,4 @@ def tag(name: str, *children: str, **attributes: object) -> Markup:
 
 def joined(parts: Iterable[str]) -> Markup:
     """Return the parts one after another, each escaped unless it is `Markup`."""
-    return Markup("".join(part if isinstance(part, Markup) else part for part in parts))
+    return Markup("".join(part if isinstance(part, Markup) else html.escape(part) for part in parts))

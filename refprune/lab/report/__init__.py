@@ -1,0 +1,1 @@
+"""The figures of a run as one page that needs nothing but itself."""
