@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from refprune.architectures import lenet_5, lenet_300_100
 from spec_tests.benchmarks import masks
+from spec_tests.benchmarks.by_hand import HandRun
 from spec_tests.benchmarks.comparison import Build
 from spec_tests.benchmarks.problem import conv_4
 from spec_tests.benchmarks.steps import forward_compacted, forward_masked, step
@@ -44,6 +45,7 @@ CASES = (
     Case("lenet-300-100 step", 60, step(MLP), NCHW, most_ratio=0.65),
     Case("lenet-300-100 step 128", 128, step(MLP), NCHW),
     Case("lenet-300-100 step fused", 60, step(MLP, fused=True), "eager, NCHW, SGD(fused=True)"),
+    Case("lenet-300-100 step by hand", 60, step(MLP, ours=HandRun), NCHW),
     Case("lenet-300-100 masked step", 60, step(MLP, masked=True), MASKED, most_ratio=0.65),
     Case("lenet-300-100 masked step prune", 60, step(MLP, masked=True, reparametrised=True), f"eager, {PRUNE}"),
     Case("lenet-5 step", 64, step(lenet_5), NCHW, most_ratio=0.65),

@@ -25,6 +25,10 @@ A step is forward, loss, backward, and SGD with momentum 0.9: ours is `training.
 after it has checked its input. The peer's images are in the peer's layout before the clock starts; ours arrive as NCHW
 every time.
 
+**By hand** is the same step written out for this one network, in place, without names, checks or states
+(`spec_tests/benchmarks/by_hand.py`): what NumPy's own functions take. The rest of our step is the price of pure updates
+and of a network that is data.
+
 **Memory**: the C library (glibc) is told to keep freed memory, for both sides, as in the processes that `refprune run`
 starts (`MEMORY_VARIABLES` in `refprune/lab/results.py`). In the cases **memory returned** it goes back to the
 system after a step, which clears it page by page when the next step takes it. Compare `ours, ms` with the case of the

@@ -59,8 +59,9 @@ def step(
     channels_last: bool = False,
     reparametrised: bool = False,
     fused: bool = False,
+    ours: Callable[[Problem], Run] = OurRun,
 ) -> Build:
-    """Return what compares one step of SGD with momentum by refprune and by PyTorch; options are TorchRun's."""
+    """Return what compares one step of SGD with momentum by refprune and by PyTorch; other options are TorchRun's."""
 
     def built(batch: int) -> Comparison:
         from spec_tests.benchmarks.torch_peer import TorchRun
@@ -68,20 +69,22 @@ def step(
         def theirs(given: Problem) -> Run:
             return TorchRun(given, channels_last=channels_last, reparametrised=reparametrised, fused=fused)
 
-        return compare_runs(draw(architecture(), batch, masked=masked), theirs)
+        return compare_runs(draw(architecture(), batch, masked=masked), theirs, ours)
 
     return built
 
 
-def compare_runs(given: Problem, theirs: Callable[[Problem], Run]) -> Comparison:
+def compare_runs(
+    given: Problem, theirs: Callable[[Problem], Run], ours: Callable[[Problem], Run] = OurRun
+) -> Comparison:
     """Return the comparison of one step; each measurement starts from the weights of the problem."""
 
     def check() -> None:
         for same in (in_float64(given, FEW), given):
-            ours_after, theirs_after = (_params_after(STEPS, make(same)) for make in (OurRun, theirs))
+            ours_after, theirs_after = (_params_after(STEPS, make(same)) for make in (ours, theirs))
             check_training(ours_after, theirs_after, same.params, same.masks)
 
-    return Comparison(Side(lambda: OurRun(given).step), Side(lambda: theirs(given).step), check)
+    return Comparison(Side(lambda: ours(given).step), Side(lambda: theirs(given).step), check)
 
 
 def _params_after(steps: int, run: Run) -> Params:

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from refprune.lab import cli, run
-from refprune.lab.results import THREAD_VARIABLES
 
 
 def quick_run(out: Path, *arguments: object) -> None:
@@ -14,6 +13,6 @@ def quick_run(out: Path, *arguments: object) -> None:
     with pytest.MonkeyPatch.context() as patch:
         short = tuple(replace(settings, epochs=1, retrain_epochs=1) for settings in run.DEFAULT_RUNS)
         patch.setattr(run, "DEFAULT_RUNS", short)
-        for name in THREAD_VARIABLES:
-            patch.setenv(name, "1")  # the run sets them: they are put back
+        for name, value in run.WORKER_VARIABLES.items():
+            patch.setenv(name, value)  # the run sets them: they are put back
         assert cli.main(["run", *map(str, arguments), "--quiet", "--out", str(out)]) == 0

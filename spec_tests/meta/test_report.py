@@ -172,6 +172,35 @@ def test_tables_hold_every_figure(page: Element, figures: dict[str, Any]) -> Non
     assert list(cells) == []
 
 
+def test_markdown(figures: dict[str, Any], copied: Path) -> None:
+    """The tables of `--markdown` hold the mean of every figure, and the worst seed where it is written otherwise."""
+    done = refprune("report", copied, "--markdown", copied / "page.md")
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", f"written to {copied / 'page.md'}\n")
+    assert (copied / "report.html").read_text() == "an older page"
+    text = (copied / "page.md").read_text()
+    for name, network in figures["networks"].items():
+        own = text.split(f"\n## {name}\n")[1].split("\n## ")[0]
+        tables = [part.splitlines() for part in own.split("\n\n") if part.startswith("|")]
+        columns = ({row: network[row] for row in ROWS}, dict(enumerate(network["rounds"])), network["layers"])
+        for lines, figures_of in zip(tables, columns, strict=True):
+            rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+            names = dict.fromkeys(figure for one in figures_of.values() for figure in one)
+            assert len(rows) == 2 + len(names)
+            for row, figure in zip(rows[2:], names, strict=True):
+                for cell, one in zip(row[1:], figures_of.values(), strict=True):
+                    check_cell(cell, one.get(figure), (min if figure in LOWEST else max))
+
+
+def check_cell(cell: str, figure: dict[str, Any] | None, worst: Callable[[list[float]], float]) -> None:
+    """Require the mean, or the mean and the worst seed in brackets; nothing, where there is no figure."""
+    if figure is None:
+        assert cell == ""
+        return
+    mean, _, bracket = cell.replace(" ms", "\u00a0ms").partition(" (")
+    assert_rounded(mean, figure["mean"])
+    assert_rounded(bracket.removesuffix(")") or mean, worst(figure["seeds"]))
+
+
 def assert_rounded(text: str, value: float) -> None:
     """A number as written is the value, to within half a unit in its last place."""
     written, _, unit = text.replace(",", "").partition("\u00a0")
@@ -399,7 +428,7 @@ def test_command_refuses(tmp_path: Path, copied: Path) -> None:
 
 def test_without_matplotlib(copied: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(report, "installed", lambda package: package != "matplotlib")
-    assert report.work(argparse.Namespace(folder=copied)) == 1
+    assert report.work(argparse.Namespace(folder=copied, markdown=None)) == 1
     expected = 'refprune: report.html needs matplotlib: python -m pip install "refprune[lab]"\n'
     assert capsys.readouterr().err == expected
     assert_untouched(copied)

@@ -12,6 +12,7 @@ from pathlib import Path
 from refprune.lab.extras import installed
 from refprune.lab.folder import REPORT, open_run
 from refprune.lab.report.figures import check_figures
+from refprune.lab.report.markdown import markdown
 from refprune.lab.report.page import page
 from refprune.lab.results import check_writable, write_text_atomically
 
@@ -20,16 +21,23 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     """Add `refprune report`."""
     parser = commands.add_parser(
         "report",
-        help="write report.html of a run again",
+        help="write report.html of a run again, or its tables in Markdown",
         description="Write FOLDER/report.html from results.json and the networks of a finished run.",
     )
     parser.set_defaults(work=work)
     parser.add_argument("folder", type=Path, help="the folder of a finished run")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables into FILE, and no page")
 
 
 def work(options: argparse.Namespace) -> int:
     """Write the page of a run; without matplotlib say what to install, a failure and no wrong usage."""
-    open_run(options.folder)  # a wrong folder is told first
+    document = open_run(options.folder)  # a wrong folder is told first
+    if options.markdown is not None:
+        check_figures(document)
+        check_writable(options.markdown)
+        write_text_atomically(options.markdown, markdown(document))
+        print(f"written to {options.markdown}")
+        return 0
     if not installed("matplotlib"):
         print('refprune: report.html needs matplotlib: python -m pip install "refprune[lab]"', file=sys.stderr)
         return 1

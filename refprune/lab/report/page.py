@@ -110,25 +110,26 @@ def _about(document: Mapping[str, Any]) -> Markup:
     settings = document["settings"]
     keys = list(dict.fromkeys(key for own in settings.values() for key in own))
     rows = {key: [own.get(key) for own in settings.values()] for key in keys}
-    machine = {key: [_plain(value)] for key, value in document["environment"].items()}
+    machine = {key: [plain(value)] for key, value in document["environment"].items()}
     machine["seconds for the whole run"] = [f"{document['seconds']:.1f}"]
     parts = (
         tag("h2", "Settings, data, machine"),
         _text_table("Settings", ["setting", *settings], rows),
         tag("h3", "Data"),
-        tag("p", _published(document)),
+        tag("p", published(document)),
         _text_table("Environment", ["what", "value"], machine),
     )
     return tag("section", *parts, id="about")
 
 
-def _plain(value: object) -> str:
+def plain(value: object) -> str:
+    """Return one entry of the environment as text."""
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {'not set' if one is None else one}" for key, one in value.items())
     return str(value)
 
 
-def _published(document: Mapping[str, Any]) -> str:
+def published(document: Mapping[str, Any]) -> str:
     """Say which of the files that were read are the published ones."""
     files = document["published_data"]
     if all(own["data"] == "digits" for own in document["settings"].values()):
