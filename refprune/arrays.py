@@ -28,7 +28,7 @@ Masks = Mapping[str, Mask]
 def apply_masks(params: Params, masks: Masks) -> dict[str, Array]:
     """Return new parameters in which every removed entry is +0.0.
 
-    `masked = where(mask, w, 0)`: a product would leave -0.0 and turn a removed inf into nan.
+    `masked = where(mask, w, 0)`: a product of floats would leave -0.0 and turn a removed inf into nan.
     Values are not inspected; dtypes are kept; arrays without a mask are copied.
 
     Raises:

@@ -25,7 +25,7 @@ class Trace(NamedTuple):
     grads: dict[str, Array]
     """d loss / d parameter, keyed and shaped as the parameters."""
     values: dict[str, Array]
-    """The output of every node, (features..., N)."""
+    """The output of every node, (features..., N); the input's is a view of x."""
     dvalues: dict[str, Array]
     """d loss / d output of every node that parameters can change."""
 

@@ -25,7 +25,7 @@ class Granularity(NamedTuple):
     """How entries become the things that are selected, and back."""
 
     reduce: Callable[[Contributions], dict[str, Array]]
-    """Contributions of entries -> scores of units."""
+    """Contributions of entries -> scores of units, in new arrays [CRI-11]."""
     expand: Callable[[Masks, Params], dict[str, Mask]]
     """Masks of units -> masks of the arrays."""
     collapse: Callable[[Masks, Params], dict[str, Mask]]

@@ -175,7 +175,7 @@ def prune_while_training(
 
     Raises:
         InvalidInput: a schedule that ends after the run, a run without updates, a criterion and a granularity
-            that cannot be combined, a batch that is none; before any update.
+            that cannot be combined, a batch that is none, examples or labels that do not fit; before any update.
     """
     if len(batches) == 0:  # PRU-10
         raise InvalidInput("batches", "none", "one update or more: what prunes before it is seen after it")

@@ -173,7 +173,7 @@ def keep_best_fast(scores: Sequence[Array], alive: Sequence[Mask], count: int) -
     left = sum(array.size for array in scores) - count
     pairs = list(zip(scores, alive, strict=True))
     low, high = _bracket(pairs, left)
-    masks = [np.asarray(living & (array > high)) for array, living in pairs]
+    masks = [np.asarray(living & (array > high)) for array, living in pairs]  # SEL-18
     places = [
         np.flatnonzero((living & (array >= low)) ^ mask) for (array, living), mask in zip(pairs, masks, strict=True)
     ]
@@ -184,7 +184,7 @@ def keep_best_fast(scores: Sequence[Array], alive: Sequence[Mask], count: int) -
     between = [np.ravel(array).take(place) for array, place in zip(scores, places, strict=True)]
     parts = np.split(_first_best(np.concatenate(between), wanted), np.cumsum([part.size for part in between])[:-1])
     for mask, place, kept in zip(masks, places, parts, strict=True):
-        mask.flat[place[kept]] = True  # C order, as flatnonzero
+        mask.flat[place[kept]] = True  # C order, as flatnonzero  # SEL-14
     return masks
 
 

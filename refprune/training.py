@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refprune.arrays import Array, Grads, Masks, Params, apply_masks, check_masks, masked
+from refprune.arrays import Array, Grads, Mask, Masks, Params, apply_masks, check_masks, masked
 from refprune.backprop import check_examples, trace_checked
 from refprune.errors import InvalidInput, check_integer
 from refprune.network import Network
@@ -56,7 +56,7 @@ def sgd(momentum: float = 0.0, *, nesterov: bool = False, weight_decay: float = 
         decayed = g + weight_decay * w if weight_decay else g  # TRN-04
         velocity = momentum * slots[0] + decayed  # TRN-01
         direction = decayed + momentum * velocity if nesterov else velocity  # TRN-02
-        move = -rate * direction
+        move = np.asarray(-rate * direction)
         return np.add(w, move, out=move), (velocity,)  # into `move`: no third array of this size, 5 % of a step
 
     return Optimiser(1, formula)
@@ -135,7 +135,7 @@ def start(params: Params, optimiser: Optimiser, masks: Masks | None = None) -> S
 def mask_state(state: State, masks: Masks) -> State:
     """Return the state with removed parameters AND their memory +0.0; nothing else changes.
 
-    Called after every update, and whenever pruning happens in mid-run.
+    Called before the first update, and whenever pruning happens in mid-run.
     """
     check_masks(masks, state.params)
     slots = {
@@ -151,21 +151,34 @@ def update(state: State, grads: Grads, optimiser: Optimiser, rate: float, masks:
 
     Raises:
         InvalidInput: gradients that are not keyed, shaped and typed as the parameters, a state of another
-            optimiser, a learning rate that is none, masks that do not fit.
+            optimiser, a learning rate that is none, masks that do not fit, a formula that changes shape or dtype.
     """
     _check_update(state, grads, optimiser)
     check_masks(masks, state.params)
     rate, count = _number("learning rate", rate), state.updates + 1
-    moved = {
-        name: optimiser.formula(w, grads[name], state.slots[name], rate, count) for name, w in state.params.items()
-    }  # TRN-08
-    for name, mask in masks.items():
-        w, slots = moved[name]
-        for array in (w, *slots):
-            masked(array, mask, out=array)  # TRN-06, TRN-07; another copy of the new arrays costs 10 % of a step
-    return State(
-        {name: w for name, (w, _) in moved.items()}, {name: slots for name, (_, slots) in moved.items()}, count
-    )
+    params, slots = {}, {}
+    for name, w in state.params.items():
+        given, mask = (w, grads[name], *state.slots[name]), masks.get(name)
+        moved, memory = optimiser.formula(w, grads[name], state.slots[name], rate, count)  # TRN-08
+        params[name] = _settled(name, moved, mask, given)  # TRN-06
+        slots[name] = tuple(_settled(name, slot, mask, given) for slot in memory)  # TRN-07
+    return State(params, slots, count)
+
+
+def _settled(name: str, array: Array, mask: Mask | None, given: tuple[Array, ...]) -> Array:
+    """Return an array that a formula has made, masked: in place where it is the formula's own, 10 % of a step.
+
+    Raises:
+        InvalidInput: its shape or dtype is not the parameter's.
+    """
+    array = np.asarray(array)  # a formula makes a number of an array of shape ()
+    if (array.shape, array.dtype) != (given[0].shape, given[0].dtype):  # TRN-11
+        expected = f"{given[0].dtype} of shape {given[0].shape}"
+        raise InvalidInput(f"update of {name!r}", f"{array.dtype} of shape {array.shape}", expected)
+    if mask is None:
+        return array
+    shared = any(np.may_share_memory(array, old) for old in given)
+    return masked(array, mask, out=None if shared else array)  # TRN-12, TRN-15
 
 
 def _check_update(state: State, grads: Grads, optimiser: Optimiser) -> None:
@@ -220,13 +233,15 @@ def steps(
         first: the step the run goes on from.
 
     Raises:
-        InvalidInput: `first` outside the run, a batch that is none, masks that do not fit; before any update.
+        InvalidInput: `first` outside the run, a batch that is none, masks that do not fit, examples or labels
+            (those that no batch takes among them) that the network cannot be trained on; before any update.
     """
     first = check_integer("first", first, least=0)
     if first > len(batches):
         raise InvalidInput("first", first, f"a step in [0, {len(batches)}]")
     check_batches(x, labels, batches)
-    check_examples(network, state.params, x, labels)
+    if len(batches) > first:
+        check_examples(network, state.params, x, labels)
     if not callable(rate):
         raise InvalidInput("rate", repr(rate), "a function of the step, such as constant(0.1)")
 

@@ -24,9 +24,10 @@ def main(arguments: list[str] | None = None) -> int:
         return USAGE
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: the workers too
     try:
-        return int(options.work(options))
+        status = int(options.work(options))
+        sys.stdout.flush()
+        return status
     except BrokenPipeError:  # whoever read what is printed has left, as in `refprune explain ... | head -1`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
     except InvalidInput as error:
         print(f"refprune: {error}", file=sys.stderr)
@@ -35,10 +36,19 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"refprune: {error}", file=sys.stderr)
         return FAILURE
     except KeyboardInterrupt:
-        print("refprune: interrupted; nothing was written", file=sys.stderr)
+        print("refprune: interrupted", file=sys.stderr)
         return INTERRUPTED
     finally:
         signal.signal(signal.SIGTERM, before)
+        _drop_what_cannot_be_printed()
+
+
+def _drop_what_cannot_be_printed() -> None:
+    """Leave nothing for the end of the program to print where printing fails: it would say so in its own way."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

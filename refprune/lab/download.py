@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 from refprune.errors import InvalidInput
 from refprune.lab.extras import installed
+from refprune.lab.interrupts import interrupts_held
 
 
 class Published(NamedTuple):
@@ -208,8 +209,9 @@ def fetch(
         folder.mkdir(parents=True, exist_ok=True)
         for file, temporary in arriving.items():
             _fetch_one(file, temporary, sources, progress, timeout)
-        for file, temporary in arriving.items():
-            temporary.replace(folder / file.packed)
+        with interrupts_held():
+            for file, temporary in arriving.items():
+                temporary.replace(folder / file.packed)
     finally:
         for temporary in arriving.values():
             if temporary.exists():

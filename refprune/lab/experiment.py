@@ -3,6 +3,7 @@
 In: settings and a seed. Out: the figures of each row, as plain numbers ready for JSON, and the networks on disk.
 """
 
+import json
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -148,7 +149,13 @@ def run_seed(settings: Settings, seed: int, show: Show, data: Path, made: Path) 
     states = _states(experiment, dense, turns[-1], setup.groups)
     for name in run_folder.STATES:
         store.save(place / name, setup.network, *states[name])
-    return _figures(experiment, states, turns, place)
+    figures = _figures(experiment, states, turns, place)
+    try:
+        json.dumps(figures, allow_nan=False)
+    except ValueError as error:
+        expected = "finite ones: a smaller learning rate in the settings"
+        raise InvalidInput(f"figures of {settings.network}, seed {seed}", "NaN or infinity", expected) from error
+    return figures
 
 
 def _updates(settings: Settings, data: Split) -> int:

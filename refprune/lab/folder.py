@@ -6,16 +6,19 @@ in docs/spec/store.md, and rounds/R, the scores that decided round R with what i
 """
 
 import json
+import os
 import shutil
+import sys
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from refprune.arrays import Array, Masks, Params, Scores
 from refprune.errors import InvalidInput
 from refprune.lab import store
-from refprune.lab.workers import interrupts_held
+from refprune.lab.interrupts import interrupts_held
 from refprune.network import Network
 
 RESULTS, REPORT, NETWORKS = "results.json", "report.html", "networks"
@@ -93,32 +96,54 @@ def _below(prefix: str, arrays: Params) -> dict[str, Array]:
 
 
 def publish(made: Path, folder: Path) -> None:
-    """Move what a run has made into its folder, results.json last; what stood there before goes.
+    """Put what a run has made into its folder, all of it or nothing; what an earlier run left there goes.
 
     Everything is first copied beside its place, so that a full disk leaves what was there before.
     """
-    with _made(folder):
-        waiting = folder / f".{RESULTS}-{made.name}"
+    with _made(folder), _locked(folder):
+        waiting = Path(tempfile.mkdtemp(prefix=".refprune-", dir=folder))
         try:
             shutil.copytree(made, waiting / "new")
             with interrupts_held():
-                for name in (NETWORKS, REPORT, RESULTS):
-                    _replace(folder / name, waiting / "new" / name, waiting / name)
+                _exchange(folder, waiting)
         finally:
             shutil.rmtree(waiting, ignore_errors=True)
 
 
-def _replace(place: Path, new: Path, aside: Path) -> None:
-    """Put `new`, where there is one, in the place of what is there now."""
-    if place.exists():
-        place.rename(aside)
-    if new.exists():
-        new.rename(place)
+def _exchange(folder: Path, waiting: Path) -> None:
+    """Set aside what is there and put the new in its place; when one of it fails, put everything back."""
+    moved: list[tuple[Path, Path]] = []
+    try:
+        for name in (NETWORKS, REPORT, RESULTS):
+            for source, target in ((folder / name, waiting / name), (waiting / "new" / name, folder / name)):
+                if os.path.lexists(source):  # a link that leads nowhere stands in the way too
+                    source.rename(target)
+                    moved.append((source, target))
+    except OSError:
+        for source, target in reversed(moved):
+            target.rename(source)
+        raise
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Let one run at a time into a folder; the lock goes with the process."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 @contextmanager
 def _made(folder: Path) -> Iterator[None]:
-    """Make a folder and those above it; when the work fails, remove those that were made."""
+    """Make a folder and those above it; when the work fails, remove those that were made and are empty."""
     new = [folder, *folder.parents]
     new = new[: next(place for place, path in enumerate(new) if path.exists())]
     folder.mkdir(parents=True, exist_ok=True)
@@ -126,5 +151,6 @@ def _made(folder: Path) -> Iterator[None]:
         yield
     except BaseException:
         for path in new:
-            path.rmdir()
+            with suppress(OSError):
+                path.rmdir()
         raise

@@ -65,7 +65,7 @@ def check_writable(path: Path) -> None:
     """
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "cannot write results", str(path))
-    above = next(folder for folder in path.absolute().parents if folder.exists())
+    above = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
     if not above.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, "cannot write results below", str(above))
     if not os.access(above, os.W_OK | os.X_OK):

@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+import sys
 import tempfile
 import time
 from dataclasses import asdict, fields
@@ -115,30 +116,52 @@ def work(options: argparse.Namespace) -> int:
     check_writable(options.out if alone else options.out / folder.RESULTS)
     for settings in runs:
         prepare(settings, data)  # what cannot be run is refused here, before any work
+    files = published(data / "mnist") if options.data == "mnist" else {}
+    if not options.quiet:
+        _say_which(files)
     with tempfile.TemporaryDirectory(prefix="refprune-") as made:
-        document = _document(runs, options, data, Path(made))
+        document = _document(runs, options, data, Path(made)) | {"published_data": files}
         document["seconds"] = time.perf_counter() - began
         print_table(document["networks"])
         if alone:
             write_atomically(options.out, document)
         else:
-            _write(Path(made), options.out, document)
-    _say_where(options.out, document["seconds"], options.seeds)
-    return 0
+            write_atomically(Path(made) / folder.RESULTS, document)
+            folder.publish(Path(made), options.out)
+    page = not alone and installed("matplotlib") and _write_page(options.out)
+    _say_where(options.out, document["seconds"], options.seeds, page=page)
+    return 0 if page or alone or not installed("matplotlib") else 1
 
 
-def _say_where(out: Path, seconds: float, seeds: int) -> None:
+def _write_page(out: Path) -> bool:
+    """Write report.html; a page that cannot be drawn must not cost the run."""
+    try:
+        write_report(out)
+    except Exception as error:  # noqa: BLE001  whatever a drawing library raises
+        print(f"refprune: no {folder.REPORT}: {type(error).__name__}: {error}", file=sys.stderr)
+        return False
+    return True
+
+
+def _say_which(files: dict[str, bool]) -> None:
+    """Print which of the files that are read are not the published ones; data in MNIST's format may be any."""
+    for name, is_so in files.items():
+        if not is_so:
+            print(f"{name}: other content than the published file of MNIST, by its sha256; results.json says so")
+
+
+def _say_where(out: Path, seconds: float, seeds: int, *, page: bool) -> None:
     """Print what was written where, and what would be nicer with what is not installed."""
     alone = out.suffix == ".json"
     print(f"{_counted(seeds, 'seed')}, {seconds:.1f} s; written to {out if alone else out / folder.RESULTS}")
-    if not alone and installed("matplotlib"):
+    if page:
         print(f"to look at: {out / folder.REPORT}")
     if missing_sentence():
         print(missing_sentence())
 
 
 def _document(runs: list[Settings], options: argparse.Namespace, data: Path, made: Path) -> dict[str, Any]:
-    """Run everything and return results.json but for the seconds it took."""
+    """Run everything and return results.json but for the seconds it took and which data are the published ones."""
     seeds = range(options.seeds)
     # The network named last first: its seeds take longest, and short jobs fill the gap at the end.
     jobs = [(settings, seed, data, made) for settings in reversed(runs) for seed in seeds]
@@ -157,7 +180,6 @@ def _document(runs: list[Settings], options: argparse.Namespace, data: Path, mad
         "seeds": list(seeds),
         "networks": {run.network: over_seeds(own) for run, own in zip(runs, reversed(by_network), strict=True)},
         "settings": {run.network: asdict(run) for run in runs},
-        "published_data": published(data / "mnist") if options.data == "mnist" else {},
         "environment": environment(),
     }
 
@@ -171,14 +193,6 @@ def _measure(report: Report, jobs: list[tuple[Settings, int, Path, Path]]) -> li
     """Return the seconds per batch of all that was run, in a process of its own."""
     images = {settings: load(settings, data).test.images for settings, _, data, _ in jobs}
     return [seconds_per_batch(made, settings.network, seed, images[settings]) for settings, seed, _, made in jobs]
-
-
-def _write(made: Path, out: Path, document: dict[str, Any]) -> None:
-    """Write the figures and the page beside the networks, then put all of it into its place."""
-    write_atomically(made / folder.RESULTS, document)
-    if installed("matplotlib"):
-        write_report(made)
-    folder.publish(made, out)
 
 
 def _counted(count: int, noun: str) -> str:

@@ -78,8 +78,11 @@ def pack(arrays: Mapping[str, Array]) -> Packed:
     """Return a file of named arrays: .safetensors where the package is installed, otherwise .npz.
 
     Raises:
-        InvalidInput: a dtype that the form does not know.
+        InvalidInput: a name that is no Unicode text, a dtype that the form does not know.
     """
+    for name in arrays:
+        if not name.isascii() and name != name.encode(errors="replace").decode():
+            raise InvalidInput("arrays", f"the name {name!r}", "text that UTF-8 can write")  # STO-03
     if installed("safetensors"):
         return Packed(SAFETENSORS, _to_safetensors(arrays))
     return Packed(NPZ, _to_npz(arrays))
@@ -167,6 +170,6 @@ def _digest(arrays: Mapping[str, Array]) -> str:
     """Return the sha256 of names, dtypes, shapes and bytes, one array after another."""
     digest = hashlib.sha256()
     for name, array in arrays.items():
-        digest.update(json.dumps([name, array.dtype.name, array.shape]).encode())
-        digest.update(array.tobytes())
+        digest.update(json.dumps([name, array.dtype.name, array.shape], ensure_ascii=False).encode())
+        digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
     return digest.hexdigest()

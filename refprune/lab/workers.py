@@ -6,12 +6,14 @@ In: a function, the arguments of every job, where news goes. Out: what the jobs 
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from refprune.errors import InvalidInput
+from refprune.lab.interrupts import interrupts_held
 
 Report = Callable[[Any], None]
 """Takes one piece of news: anything that can be pickled."""
@@ -20,15 +22,15 @@ Work = Callable[..., Any]
 
 
 class WorkerFailed(RuntimeError):
-    """A process ended without a result; what went wrong stands in its own output."""
+    """A job met an OSError, or its process ended without a result; what went wrong then stands in its own output."""
 
 
 def run_side_by_side(work: Work, jobs: Sequence[tuple[Any, ...]], show: Report) -> list[Any]:
     """Return `work(report, *job)` of every job, each in a process of its own, one at a time for each processor.
 
     Raises:
-        InvalidInput, OSError: as raised by a job.
-        WorkerFailed: a process ended without a result.
+        InvalidInput: as raised by a job.
+        WorkerFailed: a job met an OSError, or its process ended without a result.
     """
     waiting = list(enumerate(jobs))[::-1]
     running: dict[Connection, tuple[int, Any]] = {}
@@ -48,6 +50,7 @@ def run_side_by_side(work: Work, jobs: Sequence[tuple[Any, ...]], show: Report) 
 
 def _start(running: dict[Connection, tuple[int, Any]], number: int, work: Work, job: tuple[Any, ...]) -> None:
     context = multiprocessing.get_context("spawn")
+    resource_tracker.ensure_running()  # the first start would start it, and let Ctrl-C in
     here, there = context.Pipe(duplex=False)
     with interrupts_held():
         process = context.Process(target=_run, args=(there, work, job), daemon=True)
@@ -70,6 +73,8 @@ def _receive(
         show(content)
     elif kind == "refused":
         raise content
+    elif kind == "failed":
+        raise WorkerFailed(content)
     else:
         results[number] = content
         del running[connection]
@@ -85,28 +90,19 @@ def _stop(processes: Sequence[Any]) -> None:
         process.join()
 
 
-@contextmanager
-def interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back, so that no process starts unnoticed and no folder is half in place.
-
-    A process that is started meanwhile inherits this.
-    """
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
-
-
 def _run(connection: Connection, work: Work, job: tuple[Any, ...]) -> None:
     """Do one job: the whole life of a process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    message = _outcome(connection, work, job)
+    with suppress(BrokenPipeError):  # the parent is gone, and nobody wants the result
+        connection.send(message)
+
+
+def _outcome(connection: Connection, work: Work, job: tuple[Any, ...]) -> tuple[str, Any]:
+    """Return what the job returns, or what it raises in a form that can be sent."""
     try:
-        connection.send(("result", work(lambda news: connection.send(("news", news)), *job)))
-    except BrokenPipeError:
-        pass  # the parent is gone, and nobody wants the result
-    except (InvalidInput, OSError) as error:
-        connection.send(("refused", error))
+        return "result", work(lambda news: connection.send(("news", news)), *job)
+    except InvalidInput as error:
+        return "refused", error
+    except OSError as error:
+        return "failed", str(error)

@@ -306,7 +306,7 @@ def test_sentence_on_cost_follows_the_figures() -> None:
 
 
 def test_sentence_on_difference_follows_the_figures() -> None:
-    assert "at most 2.5e-07, in units" in wording.difference_sentence({"mean": 1e-7, "seeds": [0.0, 2.5e-7]})
+    assert "at most 2.5e-07 of the largest logit" in wording.difference_sentence({"mean": 1e-7, "seeds": [0.0, 2.5e-7]})
     assert "logits equal those" in wording.difference_sentence({"mean": 0.0, "seeds": [0.0, 0.0]})
 
 

@@ -25,7 +25,7 @@ from refprune.arrays import sparsity
 from refprune.backprop import forward
 from refprune.data import digits
 from refprune.errors import InvalidInput
-from refprune.lab import progress, workers
+from refprune.lab import experiment, progress, run, workers
 from refprune.lab.folder import STATES, load_round, load_state, publish
 from refprune.measure import accuracy
 from refprune.selection import global_, select
@@ -186,6 +186,68 @@ def test_lines(small: tuple[subprocess.CompletedProcess[str], Path]) -> None:
     assert lines[-1] == f"to look at: {small[1] / 'new/deep/report.html'}"
 
 
+def write_idx(path: Path, array: np.ndarray[Any, Any]) -> None:
+    """Write bytes as an IDX file."""
+    sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
+    path.write_bytes(bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes())
+
+
+@pytest.fixture
+def like_mnist(tmp_path: Path) -> Path:
+    """Return a data folder with files in MNIST's format: 64 examples to train on, and a bright row for each class."""
+    rng = np.random.default_rng(0)
+    (tmp_path / "data/mnist").mkdir(parents=True)
+    for prefix, count in (("train", 5064), ("t10k", 100)):
+        labels = rng.integers(0, 10, count).astype(np.uint8)
+        images = rng.integers(0, 50, (count, 28, 28)).astype(np.uint8)
+        images[np.arange(count), 2 * labels + 4] = 255
+        write_idx(tmp_path / f"data/mnist/{prefix}-images-idx3-ubyte", images)
+        write_idx(tmp_path / f"data/mnist/{prefix}-labels-idx1-ubyte", labels)
+    return tmp_path / "data"
+
+
+def test_data_like_mnist(like_mnist: Path, tmp_path: Path) -> None:
+    """Other data in MNIST's format are taken, and said to be other data: on the terminal and in results.json."""
+    asked = (
+        "--data",
+        "mnist",
+        "--network",
+        "lenet-300-100",
+        "--seeds",
+        1,
+        "--rounds",
+        1,
+        "--out",
+        tmp_path / "new.json",
+    )
+    done = refprune("run", *asked, REFPRUNE_DATA=str(like_mnist))
+    assert (done.returncode, done.stderr) == (0, "")
+    files = sorted(path.name for path in (like_mnist / "mnist").iterdir())
+    said = [line.partition(":")[0] for line in done.stdout.splitlines() if "other content than the published" in line]
+    assert sorted(said) == files
+    document = json.loads((tmp_path / "new.json").read_text())
+    assert document["published_data"] == dict.fromkeys(files, False)
+    assert document["settings"]["lenet-300-100"]["data"] == "mnist"
+    assert document["networks"]["lenet-300-100"]["dense"]["parameters"]["mean"] == 266_610
+
+
+@pytest.mark.parametrize("damage", ["missing", "truncated", "oversized", "not IDX"])
+def test_damaged_mnist(damage: str, like_mnist: Path, tmp_path: Path) -> None:
+    """A file that is missing, cut off, too long or no IDX: exit code 2, its name, and nothing written."""
+    path = like_mnist / "mnist/train-images-idx3-ubyte"
+    content = path.read_bytes()
+    path.unlink()
+    if damage != "missing":
+        path.write_bytes(
+            {"truncated": content[:-1], "oversized": content + b"0", "not IDX": b"GIF89a" + content}[damage]
+        )
+    done = refprune("run", "--data", "mnist", "--out", tmp_path / "new", REFPRUNE_DATA=str(like_mnist))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"refprune: {path}: got ")
+    assert len(done.stderr.splitlines()) == 1
+    assert left_in(tmp_path) == sorted(["data", *(f"data/{name}" for name in left_in(like_mnist))])
+
+
 # What it refuses
 
 USAGE: tuple[tuple[tuple[str, ...], str], ...] = (
@@ -300,6 +362,122 @@ def test_earlier_run_is_replaced(tmp_path: Path) -> None:
     assert left_in(tmp_path) == ["mine.txt", "networks", "networks/new", "results.json"]
 
 
+@pytest.fixture
+def published(tmp_path: Path) -> tuple[Path, Path]:
+    """Return what a new run has made, and the folder of an earlier one."""
+    for folder, content in (("made", "new"), ("out", "old")):
+        (tmp_path / folder / "networks").mkdir(parents=True)
+        for name in ("networks/weights", "report.html", "results.json"):
+            (tmp_path / folder / name).write_text(content)
+    return tmp_path / "made", tmp_path / "out"
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("failing", range(6))
+def test_moving_that_fails(failing: int, published: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever of the six moves fails, the earlier run stands there as before."""
+    made, out = published
+    before, rename, moves = contents(out), Path.rename, iter(range(100))
+
+    def broken(self: Path, target: Path) -> Path:
+        if next(moves) == failing:
+            raise OSError(28, "No space left on device")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", broken)
+    with pytest.raises(OSError, match="No space left"):
+        publish(made, out)
+    assert contents(out) == before
+    assert sorted(path.name for path in out.iterdir()) == ["networks", "report.html", "results.json"]
+
+
+def test_new_folder_that_fails(published: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What went wrong is what is said; the folders that were made are gone."""
+    made, out = published
+
+    def full(*arguments: object) -> None:  # noqa: ARG001  whatever is copied
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copytree", full)
+    with pytest.raises(OSError, match="No space left"):
+        publish(made, out / "new" / "deep")
+    assert not (out / "new").exists()
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_signal_while_moving(signum: int, tmp_path: Path, published: tuple[Path, Path]) -> None:
+    """Ctrl-C or SIGTERM between two moves waits: the new run is there whole. NumPy's threads take signals too."""
+    made, out = published
+    program = f"""
+import os, signal, sys, time
+import numpy as np
+from pathlib import Path
+from refprune.lab.cli import main
+from refprune.lab import cli, folder
+np.ones((300, 300)) @ np.ones((300, 300))
+rename, moves = Path.rename, []
+def slow(self, target):
+    moves.append(target)
+    if len(moves) == 2:
+        os.kill(os.getpid(), {int(signum)})
+        time.sleep(0.3)
+    return rename(self, target)
+Path.rename = slow
+def work(options):
+    folder.publish(Path({str(made)!r}), Path({str(out)!r}))
+    time.sleep(5)
+cli.run.work = work
+sys.exit(main(["run"]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (130, "refprune: interrupted\n")
+    assert set(contents(out).values()) == {"new"}
+    assert sorted(path.name for path in out.iterdir()) == ["networks", "report.html", "results.json"]
+
+
+def test_two_runs_at_once(published: tuple[Path, Path]) -> None:
+    """One waits for the other: what is there afterwards is of one run."""
+    made, out = published
+    shutil.copytree(made, made.with_name("other"))
+    for path in made.with_name("other").rglob("*"):
+        if path.is_file():
+            path.write_text("other")
+    program = (
+        "import sys; from pathlib import Path; from refprune.lab.folder import publish;"
+        "publish(*map(Path, sys.argv[1:]))"
+    )
+    for _ in range(3):
+        runs = [
+            subprocess.Popen([sys.executable, "-c", program, str(source), str(out)])
+            for source in (made, made.with_name("other"))
+        ]
+        assert [run.wait(timeout=60) for run in runs] == [0, 0]
+        assert len(set(contents(out).values())) == 1
+
+
+def test_page_that_cannot_be_drawn(tmp_path: Path) -> None:
+    """A drawing library that fails costs the page and nothing else: exit code 1, and the rest is there."""
+    (tmp_path / "broken/matplotlib").mkdir(parents=True)
+    (tmp_path / "broken/matplotlib/__init__.py").write_text("raise ImportError('no fonts')")
+    path = os.pathsep.join([str(tmp_path / "broken"), os.environ.get("PYTHONPATH", "")])
+    done = refprune("run", *SMALL[:2], "--seeds", 1, "--rounds", 1, "--out", tmp_path / "out", PYTHONPATH=path)
+    assert done.returncode == 1
+    assert done.stderr == "refprune: no report.html: ImportError: no fonts\n"
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["networks", "results.json"]
+    assert "to look at" not in done.stdout
+
+
+def test_figures_that_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loss that is NaN is refused by the name of the network and the seed, and nothing is written."""
+    monkeypatch.setattr(experiment, "loss", lambda *arguments: float("nan"))  # noqa: ARG005  whatever is measured
+    settings = replace(run.DEFAULT_RUNS[0], epochs=1, retrain_epochs=1, rounds=1)
+    with pytest.raises(InvalidInput, match="figures of lenet-300-100, seed 3: got NaN or infinity"):
+        experiment.run_seed(settings, 3, lambda progress: None, tmp_path, tmp_path)  # noqa: ARG005  nobody looks
+
+
 # What it needs
 
 WITHOUT = """
@@ -412,7 +590,7 @@ def test_interrupted(stop: Callable[[int, int], None], signum: int, tmp_path: Pa
         _, errors = run.communicate(timeout=60)
     assert time.monotonic() - began < 5
     assert run.returncode == 130
-    assert errors == "refprune: interrupted; nothing was written\n"
+    assert errors == "refprune: interrupted\n"
     assert left_in(tmp_path) == []
 
 
@@ -458,6 +636,40 @@ def test_refusal_comes_back() -> None:
 def test_process_that_dies() -> None:
     with pytest.raises(workers.WorkerFailed, match="ended with exit code 7 and no result"):
         workers.run_side_by_side(job, [(2,), (101,), (3,)], lambda line: None)  # noqa: ARG005  lines do not matter
+
+
+class OddError(OSError):
+    """An error that cannot be sent from one process to another."""
+
+    def __init__(self, what: str, got: int) -> None:
+        super().__init__(f"{what}: {got}")
+
+
+def failing_job(report: workers.Report, kind: str) -> int:  # noqa: ARG001  a job
+    """Meet one of the errors of the system."""
+    raise {"odd": OddError("a disk", 3), "pipe": BrokenPipeError(32, "Broken pipe")}[kind]
+
+
+@pytest.mark.parametrize(("kind", "sentence"), [("odd", "^a disk: 3$"), ("pipe", "Broken pipe")])
+def test_errors_of_the_system_come_back(kind: str, sentence: str) -> None:
+    with pytest.raises(workers.WorkerFailed, match=sentence):
+        workers.run_side_by_side(failing_job, [(kind,)], lambda news: None)  # noqa: ARG005  news does not matter
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_cannot_be_printed(unbuffered: str, small: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    """A reader that leaves: exit code 1 and no word. A full disk: exit code 1 and one sentence."""
+    variables = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    asked = [*COMMAND, "explain", str(small[1] / "new/deep"), "fc1.weight[0,0]"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(asked, stdout=writing, stderr=subprocess.PIPE, text=True, env=variables, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
+    if Path("/dev/full").exists():
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(asked, stdout=full, stderr=subprocess.PIPE, text=True, env=variables, check=False)
+        assert (done.returncode, done.stderr) == (1, "refprune: [Errno 28] No space left on device\n")
 
 
 # The whole run

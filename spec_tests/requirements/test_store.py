@@ -1,5 +1,6 @@
 """docs/spec/store.md, requirement by requirement: a literal example, then a property."""
 
+import hashlib
 import io
 import json
 import pickle
@@ -247,6 +248,17 @@ def test_names_example(backend: Backend) -> None:
             same(backend.load(folder / "here"), *asked)
 
 
+@requirement("STO-03", "example")
+def test_no_text_example() -> None:
+    """Half a surrogate pair is no text: refused in every form, before anything is written."""
+    for form in FORMS:
+        with empty_folder() as folder:
+            said = f"save() of a node of half a surrogate pair, form {form}"
+            network, params = line("a", "\ud800"), ones("a", "\ud800")
+            refused(lambda: save_as(form, folder, network, params, {}), said)  # noqa: B023  called at once
+            expect_equal(list(contents(folder)), [], f"the folder after {said}")
+
+
 @requirement("STO-03", "property", "STORE")
 @given(st.data(), draw.networks(), st.permutations(ODD_NAMES))
 def test_names(backend: Backend, data: st.DataObject, drawn: Drawn, names: list[str]) -> None:
@@ -289,6 +301,23 @@ def test_changed_byte_example() -> None:
             place = raw.rindex(np.float64(1.0).tobytes())
             path.write_bytes(raw[: place + 7] + b"\x40" + raw[place + 8 :])
             refused(lambda folder=folder: store.load(folder), f"load() with a byte of {path.name} changed")  # type: ignore[misc]
+
+
+@requirement("STO-04", "example")
+def test_checksum_example() -> None:
+    """The checksum that the page describes: of the bytes below, with a name beyond ASCII."""
+    if ".safetensors" in FORMS:
+        arrays = {"\u00e9": np.array([[1.0]], np.float32), "a": np.array([True, False])}
+        expected = hashlib.sha256(
+            '["\u00e9", "float32", [1, 1]]'.encode() + b"\x00\x00\x80\x3f" + b'["a", "bool", [2]]' + b"\x01\x00"
+        ).hexdigest()
+        with empty_folder() as folder:
+            with patch.object(store, "installed", lambda package: package == "safetensors"):
+                store.write_arrays(folder / "some", arrays)
+            content = (folder / "some.safetensors").read_bytes()
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        expect_equal(header["__metadata__"]["sha256"], expected, "sha256 in the header")
+        expect_equal(json.loads(header["__metadata__"]["names"]), ["\u00e9", "a"], "names in the header")
 
 
 @requirement("STO-04", "example")

@@ -372,6 +372,39 @@ def test_wide_rate_example() -> None:
         expect_equal(state.slots[name][0].dtype, np.dtype(np.float32), f"the velocity of {name}")
 
 
+@requirement("TRN-11", "example")
+def test_formula_that_changes_types_example() -> None:
+    """A formula of the user's own that widens w, or changes the shape of its memory, is refused."""
+    state = training.State({"a": np.ones(2, np.float32)}, {"a": (np.zeros(2, np.float32),)})
+    grads = {"a": np.ones(2, np.float32)}
+    formulas: tuple[training.Formula, ...] = (
+        lambda w, g, slots, rate, update: (w - np.float64(rate) * g, slots),  # noqa: ARG005  a formula's arguments
+        lambda w, g, slots, rate, update: (w, (slots[0][:1],)),  # noqa: ARG005
+    )
+    for formula in formulas:
+        for masks in ({}, {"a": np.array([True, False])}):
+            said = f"update by a formula that widens or cuts, masks {masks}"
+            error = refuses(lambda: training.update(state, grads, training.Optimiser(1, formula), 0.5, masks), said)  # noqa: B023  called at once
+            if not isinstance(error, InvalidInput):
+                fail(repr(error), "InvalidInput", said)
+
+
+@requirement("TRN-11", "example")
+def test_parameter_without_axes_example() -> None:
+    """W = 1, gradient 2, rate 0.5: 0 in an array of shape (), with every optimiser's shape kept; masked it is 0."""
+    grads = {"a": np.array(2.0)}
+    for optimiser in (training.sgd(0.5), training.adam(), training.adamw()):
+        for masks in ({}, {"a": np.array([True]).reshape(())}, {"a": np.array([False]).reshape(())}):
+            state = training.start({"a": np.array(1.0)}, optimiser, masks)
+            after = training.update(state, grads, optimiser, 0.5, masks)
+            for array in (after.params["a"], *after.slots["a"]):
+                expect_equal((type(array), array.shape), (np.ndarray, ()), f"an array of shape () under {masks}")
+            if masks and not masks["a"]:
+                expect_equal(after.params["a"], np.array(0.0), "the removed parameter of shape ()")
+    plain = training.update(training.start({"a": np.array(1.0)}, training.sgd()), grads, training.sgd(), 0.5, {})
+    expect_equal(plain.params["a"], np.array(0.0), "1 - 0.5 * 2")
+
+
 @requirement("TRN-11", "property", "TRAIN")
 @given(st.sampled_from((np.float32, np.float64)).flatmap(lambda dtype: draw.chain_cases(dtype=dtype)))
 def test_types(backend: Backend, case: TrainCase) -> None:
@@ -402,6 +435,24 @@ def test_pure_example(backend: Backend) -> None:
     steps = backend.train(case)
     expect_equal(float(case.params["out.weight"][0, 0]), 1.0, f"the given weight after {call('train', case)}")
     expect_equal(float(steps[0].read["out.weight"][0, 0]), 0.0, f"the first result after {call('train', case)}")
+
+
+@requirement("TRN-12", "example")
+def test_formula_that_hands_back_example() -> None:
+    """Formulas that return what they were given: masking writes into no array of the caller's."""
+    masks, grads = {"a": np.array([True, False])}, {"a": np.array([5.0, 7.0])}
+    formulas: tuple[training.Formula, ...] = (
+        lambda w, g, slots, rate, update: (w, slots),  # noqa: ARG005  a formula's arguments
+        lambda w, g, slots, rate, update: (w - rate * g, (g,)),  # noqa: ARG005
+        lambda w, g, slots, rate, update: (w[:], (slots[0].reshape(2),)),  # noqa: ARG005
+    )
+    for formula in formulas:
+        state = training.State({"a": np.array([1.0, 2.0])}, {"a": (np.array([3.0, 4.0]),)})
+        after = training.update(state, grads, training.Optimiser(1, formula), 0.5, masks)
+        expect_equal(state.params["a"], np.array([1.0, 2.0]), "the given weights")
+        expect_equal(state.slots["a"][0], np.array([3.0, 4.0]), "the given memory")
+        expect_equal(grads["a"], np.array([5.0, 7.0]), "the given gradients")
+        expect_equal([array[1] for array in (after.params["a"], *after.slots["a"])], [0.0, 0.0], "the removed entry")
 
 
 @requirement("TRN-12", "property", "TRAIN")

@@ -93,7 +93,7 @@ def standings(run: Finished, thing: Competitor) -> list[Standing]:
         scores, kept, alive = (_flat(arrays, pool) for arrays in (one.scores, one.kept, before))
         _check_legal(what, scores, kept, alive)
         aside = np.concatenate(
-            [_set_aside(one.scores[t], before[t], run.how.granularity.min_kept) for t in pool.tensors]
+            [_set_aside(one.scores[name], before[name], run.how.granularity.min_kept) for name in pool.tensors]
         )
         standing = _standing(number, run.sparsities[number - 1], pool.position, scores, kept, alive, aside)
         _check_follows(what, standing)

@@ -223,9 +223,6 @@ def _connections(subject: Subject, name: str) -> Markup:
     return _figure("Input connections", picture, caption)
 
 
-# What it costs
-
-
 def _cost_sentences(subject: Subject) -> list[str]:
     """Return what the figures say about cost; nothing here is known beforehand."""
     dense, masked, compacted = (subject.figures[where] for where, _ in STATES.values())

@@ -39,9 +39,6 @@ def _subject(folder: Path, document: Mapping[str, Any], name: str) -> Subject:
     return Subject(name, document["networks"][name], seeds, read_finished(folder, name, seeds[0]))
 
 
-# Above everything
-
-
 def _header(document: Mapping[str, Any], subjects: Sequence[Subject]) -> Markup:
     seeds, data = document["seeds"], sorted({subject.shown.settings.data for subject in subjects})
     which = "figures are means of the seeds, pictures of weights are" if len(seeds) > 1 else "everything here is"
@@ -95,9 +92,9 @@ def _figure_table(
 
 
 def _figure_row(words: str, name: str, value: Mapping[str, Any]) -> Markup:
-    kept = kind(name)
-    numbers = [value["mean"], kept.worst(value["seeds"]), *value["seeds"]]
-    cells = (tag("td", tag("data", kept.write(one), value=repr(one))) for one in numbers)
+    figure = kind(name)
+    numbers = [value["mean"], figure.worst(value["seeds"]), *value["seeds"]]
+    cells = (tag("td", tag("data", figure.write(one), value=repr(one))) for one in numbers)
     return tag("tr", tag("th", words, scope="row"), *cells)
 
 

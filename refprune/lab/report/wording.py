@@ -106,7 +106,7 @@ def time_sentence(ours: Mapping[str, Any], dense: Mapping[str, Any]) -> str:
     if len(own) == 1:
         return f"{said}, in a single seed."
     said += f" ({min(own):.2f} to {max(own):.2f} in the single seeds): "
-    if min(own) < 1 < max(own):
+    if min(own) <= 1 <= max(own) and min(own) < max(own):
         return f"{said}some seeds were faster and some slower, so no difference is shown."
     return f"{said}{'slower' if mean > 1 else 'faster' if mean < 1 else 'as fast'} in every seed."
 
@@ -130,5 +130,6 @@ def difference_sentence(difference: Mapping[str, Any]) -> str:
     if largest == 0:
         return "On the test part its logits equal those of the masked network."
     return (
-        f"Its logits differ from those of the masked network by at most {largest:.1e}, in units of the largest or of 1."
+        f"Its logits differ from those of the masked network by at most {largest:.1e} of the largest logit (of 1, "
+        "where that is larger)."
     )
