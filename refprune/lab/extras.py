@@ -5,7 +5,7 @@ import importlib.util
 WANTED = {
     "rich": "live progress",
     "matplotlib": "report.html",
-    "safetensors": "parameters as .safetensors (now: .npz)",
+    "safetensors": "parameters as .safetensors in place of .npz",
 }
 """Package -> what it gives."""
 
@@ -24,4 +24,4 @@ def missing_sentence() -> str:
     if not missing:
         return ""
     gains = ", ".join(f"{WANTED[package]} ({package})" for package in missing)
-    return f'for {gains}: python -m pip install "refprune[lab]"'
+    return f'python -m pip install "refprune[lab]" adds {gains}'

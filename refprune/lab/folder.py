@@ -95,6 +95,26 @@ def _below(prefix: str, arrays: Params) -> dict[str, Array]:
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
+def check_replaceable(folder: Path) -> str:
+    """Return what stands where a run would put its files, in words; empty where nothing does.
+
+    Raises:
+        InvalidInput: something of these names that no run has made: it would be lost.
+    """
+    there = [name for name in (RESULTS, REPORT, NETWORKS) if os.path.lexists(folder / name)]
+    if not there:
+        return ""
+    expected = "a folder without, or that of an earlier run: --out names another"
+    try:
+        earlier = open_run(folder)
+    except InvalidInput as error:
+        raise InvalidInput(str(folder), f"{' and '.join(there)} that no run has made", expected) from error
+    strange = [path for path in (folder / NETWORKS).glob("*") if path.name not in earlier.get("networks", {})]
+    if strange:
+        raise InvalidInput(str(folder), f"{strange[0]}, which no run has made", expected)
+    return f"the run of {' and '.join(earlier.get('networks', {}))}, seeds {earlier.get('seeds')}"
+
+
 def publish(made: Path, folder: Path) -> None:
     """Put what a run has made into its folder, all of it or nothing; what an earlier run left there goes.
 
@@ -103,11 +123,19 @@ def publish(made: Path, folder: Path) -> None:
     with _made(folder), _locked(folder):
         waiting = Path(tempfile.mkdtemp(prefix=".refprune-", dir=folder))
         try:
-            shutil.copytree(made, waiting / "new")
+            _copy(made, waiting / "new")
             with interrupts_held():
                 _exchange(folder, waiting)
         finally:
             shutil.rmtree(waiting, ignore_errors=True)
+
+
+def _copy(made: Path, new: Path) -> None:
+    """Copy a folder; of many files that cannot be written, the first is told."""
+    try:
+        shutil.copytree(made, new)
+    except shutil.Error as error:
+        raise OSError(f"cannot write to {new.parent.parent}: {error.args[0][0][2]}") from error
 
 
 def _exchange(folder: Path, waiting: Path) -> None:

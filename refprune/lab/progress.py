@@ -77,31 +77,40 @@ def _live(jobs: Sequence[tuple[str, int]]) -> Iterator[Show]:
     """Give what moves one bar a run, and one of all runs, by their updates."""
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
+    from rich.table import Column
 
-    columns: list[Any] = [TextColumn("{task.description}"), BarColumn(bar_width=20), TaskProgressColumn()]
-    columns += [TextColumn(f"{{task.fields[{field}]}}") for field in ("phase", "loss", "accuracy", "sparsity")]
-    with Bars(*columns, TimeRemainingColumn(compact=True)) as bars:
-        nothing: dict[str, Any] = {"phase": "waiting", "loss": "", "accuracy": "", "sparsity": ""}
-        whole = bars.add_task("all runs", total=len(jobs), **nothing | {"phase": ""})
-        tasks = {job: bars.add_task(f"{job[0]} seed {job[1]}", total=1.0, visible=False, **nothing) for job in jobs}
+    name, rest = (
+        Column(no_wrap=True),
+        Column(no_wrap=True, overflow="ellipsis"),
+    )  # on a narrow screen the rest gives way
+    columns: list[Any] = [TextColumn("{task.description}", table_column=name), BarColumn(bar_width=16)]
+    columns += [
+        TaskProgressColumn(),
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[now]}", table_column=rest),
+    ]
+    with Bars(*columns) as bars:
+        whole = bars.add_task("all runs", total=len(jobs), now="")
+        tasks = {job: bars.add_task(f"{job[0]} seed {job[1]}", total=1.0, visible=False, now="") for job in jobs}
         parts = dict.fromkeys(jobs, 0.0)
 
         def show(progress: Progress) -> None:
             job = (progress.network, progress.seed)
             parts[job] = progress.updates / max(progress.of, 1)
             bars.update(whole, completed=sum(parts.values()))
-            bars.update(tasks[job], completed=parts[job], visible=parts[job] < 1, **_fields(progress))
+            bars.update(tasks[job], completed=parts[job], visible=parts[job] < 1, now=_now(progress))
             if progress.reached and parts[job] >= 1:
                 bars.console.print(f"{job[0]} seed {job[1]}: {progress.reached}", highlight=False)
 
         yield show
 
 
-def _fields(progress: Progress) -> dict[str, Any]:
-    """Return what stands beside a run's bar."""
-    return {
-        "phase": progress.phase,
-        "loss": "" if progress.loss is None else f"loss {progress.loss:.3f}",
-        "accuracy": "" if progress.accuracy is None else f"accuracy {progress.accuracy:.4f}",
-        "sparsity": f"sparsity {progress.sparsity:.2f}",
-    }
+def _now(progress: Progress) -> str:
+    """Say where a run is, in a line beside its bar: what matters most first."""
+    parts = [
+        progress.phase,
+        "" if progress.accuracy is None else f"accuracy {progress.accuracy:.4f}",
+        f"sparsity {progress.sparsity:.2f}",
+        "" if progress.loss is None else f"loss {progress.loss:.3f}",
+    ]
+    return ", ".join(part for part in parts if part)

@@ -4,7 +4,9 @@ import errno
 import json
 import os
 import platform
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -16,11 +18,13 @@ from refprune.lab.extras import installed
 
 ROWS = {
     "dense": "dense",
-    "pruned": "pruned_before_retraining",
-    "retrained": "pruned",
-    "compacted": "compact",
+    "unretrained": "pruned_before_retraining",
+    "pruned": "pruned",
+    "compact": "compact",
 }
-"""Row of the table -> key in results.json (`pruned` there is after retraining)."""
+"""Row of the table -> key in results.json: `pruned` is after retraining."""
+WIDE = 96
+"""Columns of a terminal that the table with a frame needs."""
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 MEMORY_VARIABLES = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
 """Tell glibc to keep freed memory: handed back and taken again at each step, it costs lenet-5 a fifth of its time."""
@@ -70,6 +74,8 @@ def check_writable(path: Path) -> None:
         raise NotADirectoryError(errno.ENOTDIR, "cannot write results below", str(above))
     if not os.access(above, os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, "cannot write results to", str(above))
+    with tempfile.TemporaryFile(dir=above):
+        pass  # what the rights allow, the file system may not
 
 
 def write_atomically(path: Path, document: dict[str, Any]) -> None:
@@ -90,7 +96,7 @@ def write_text_atomically(path: Path, text: str) -> None:
 
 def print_table(networks: dict[str, Any]) -> None:
     """Print the figures: one row for each state of each network."""
-    if installed("rich") and sys.stdout.isatty():
+    if installed("rich") and sys.stdout.isatty() and shutil.get_terminal_size().columns >= WIDE:
         _print_rich(networks)
     else:
         print(table(networks), flush=True)
@@ -98,7 +104,7 @@ def print_table(networks: dict[str, Any]) -> None:
 
 def table(networks: dict[str, Any]) -> str:
     """Return the figures as plain text."""
-    widths = (-15, -11, 9, 8, 10, 12, 12)
+    widths = (-15, -12, 9, 8, 10, 12, 12)
     return "\n".join("".join(_padded(*cell) for cell in zip(row, widths, strict=True)) for row in _cells(networks))
 
 
@@ -126,6 +132,6 @@ def _print_rich(networks: dict[str, Any]) -> None:
     drawn = Table(title="accuracy on the test part, mean and worst of the seeds")
     for place, head in enumerate(heads):
         drawn.add_column(head, justify="left" if place < 2 else "right")
-    for row, after in zip(rows, [*rows[1:], heads], strict=True):
-        drawn.add_row(*row, end_section=row[0] != after[0])
+    for before, row, after in zip([heads, *rows], rows, [*rows[1:], heads], strict=False):
+        drawn.add_row(row[0] if row[0] != before[0] else "", *row[1:], end_section=row[0] != after[0])
     Console().print(drawn)

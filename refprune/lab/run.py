@@ -49,7 +49,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "run",
         help="train, prune, retrain and compact networks on real images",
         description="Without options: lenet-300-100 by element to 0.9, all layers in one pool, and cnn-8x8 by unit to "
-        "0.5, layer by layer; five seeds. Any other network is run like lenet-300-100.",
+        "0.5, layer by layer; five seeds. Any other network is run like lenet-300-100; by unit, any is layer by layer.",
     )
     parser.set_defaults(work=work)
     parser.add_argument("--network", choices=sorted(ARCHITECTURES), help="one network (default: the two above)")
@@ -65,9 +65,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         type=_granularity,
         help="element, unit, or a block such as 4x4 (default: the network's, above)",
     )
-    parser.add_argument(
-        "--scope", choices=sorted(SCOPES), help="who competes with whom (default: the network's, above)"
-    )
+    parser.add_argument("--scope", choices=sorted(SCOPES), help="who competes with whom (default: as above)")
     parser.add_argument("--schedule", choices=("one-shot", *sorted(CURVES)), help="default geometric")
     parser.add_argument("--sparsity", type=_fraction, help="fraction removed (default: the network's, above)")
     parser.add_argument("--rounds", type=_positive, help="turns of prune and retrain (default 4)")
@@ -114,11 +112,14 @@ def work(options: argparse.Namespace) -> int:
     data = data_folder() if options.data == "mnist" else Path()
     alone = options.out.suffix == ".json"
     check_writable(options.out if alone else options.out / folder.RESULTS)
+    replaced = "" if alone else folder.check_replaceable(options.out)
     for settings in runs:
         prepare(settings, data)  # what cannot be run is refused here, before any work
     files = published(data / "mnist") if options.data == "mnist" else {}
     if not options.quiet:
         _say_which(files)
+        if replaced:
+            print(f"{options.out}: {replaced}, will be replaced")
     with tempfile.TemporaryDirectory(prefix="refprune-") as made:
         document = _document(runs, options, data, Path(made)) | {"published_data": files}
         document["seconds"] = time.perf_counter() - began
@@ -209,5 +210,7 @@ def _settings(options: argparse.Namespace) -> list[Settings]:
         given["schedule"] = "linear"
     if options.data == "mnist":
         given |= MNIST
+    if given.get("granularity") == "unit":
+        given.setdefault("scope", "local")  # sums over units of different size do not compare
     chosen = [run for run in DEFAULT_RUNS if run.network == options.network] if options.network else DEFAULT_RUNS
     return [Settings(**asdict(run) | given) for run in chosen or DEFAULT_RUNS[:1]]

@@ -49,9 +49,13 @@ def load(folder: Path) -> tuple[Network, dict[str, Array], dict[str, Array]]:
         network = from_json((folder / NETWORK).read_text(encoding="utf-8"))
         params, masks = read_arrays(folder / PARAMS), read_arrays(folder / MASKS)
         check_fit(network, params, masks)
+    except InvalidInput as error:
+        if error.args[0].startswith(str(folder)):  # it names the file
+            raise
+        raise InvalidInput(str(folder), str(error), "three files that belong together") from error  # STO-05
     except Exception as error:  # what the parsers raise on damaged bytes is no closed list
         expected = f"{NETWORK}, {PARAMS} and {MASKS} as saved"
-        raise InvalidInput(str(folder), f"{type(error).__name__}: {error}", expected) from error  # STO-04
+        raise InvalidInput(str(folder), str(error), expected) from error  # STO-04
     return network, params, masks
 
 
@@ -107,7 +111,7 @@ def read_arrays(stem: Path) -> dict[str, Array]:
     except ModuleNotFoundError as error:
         raise InvalidInput(str(path), str(error), 'python -m pip install "refprune[lab]"') from error
     except Exception as error:  # what the parsers raise on damaged bytes is no closed list
-        raise InvalidInput(str(path), f"{type(error).__name__}: {error}", "a file as saved") from error
+        raise InvalidInput(str(path), f"bytes that cannot be read ({error})", "a file as saved") from error
 
 
 def size_of(stem: Path) -> int:
@@ -157,7 +161,7 @@ def _from_safetensors(content: bytes) -> dict[str, Array]:
     arrays, names = from_bytes(content), json.loads(about["names"])
     ordered = {name: arrays[name].copy() for name in names}  # STO-01
     if len(arrays) != len(ordered) or _digest(ordered) != about["sha256"]:  # STO-04
-        raise InvalidInput("arrays", "other names or bytes", "those whose checksum stands in the header")
+        raise ValueError("their checksum is another one than the header's")
     return ordered
 
 

@@ -1,5 +1,6 @@
 """The command line as a user meets it: what it prints, writes, refuses and leaves behind."""
 
+import argparse
 import fcntl
 import json
 import os
@@ -160,9 +161,9 @@ def test_again_is_the_same(small: tuple[subprocess.CompletedProcess[str], Path],
     assert [line.split()[1] for line in done.stdout.splitlines()[:-1]] == [
         "row",
         "dense",
+        "unretrained",
         "pruned",
-        "retrained",
-        "compacted",
+        "compact",
     ]
     two, one = (
         json.loads(path.read_text())["networks"]["lenet-300-100"]
@@ -180,7 +181,7 @@ def test_lines(small: tuple[subprocess.CompletedProcess[str], Path]) -> None:
     for seed in range(2):
         own = [line for line in lines if line.startswith(f"lenet-300-100  seed {seed}: ")]
         assert [line.split(": ", 1)[1].split()[0] for line in own] == ["trained", "round", "round"]
-    assert [line.split()[1] for line in lines[-7:-2]] == ["row", "dense", "pruned", "retrained", "compacted"]
+    assert [line.split()[1] for line in lines[-7:-2]] == ["row", "dense", "unretrained", "pruned", "compact"]
     assert lines[-2].startswith("2 seeds, ")
     assert lines[-2].endswith(f"written to {small[1] / 'new/deep/results.json'}")
     assert lines[-1] == f"to look at: {small[1] / 'new/deep/report.html'}"
@@ -325,19 +326,17 @@ def test_failure_at_the_end(tmp_path: Path) -> None:
         folder.write_text("in the way")
         said, errors = run.communicate(timeout=600)
     assert run.returncode == 1
-    assert said.splitlines()[-1].split()[1] == "compacted"
+    assert said.splitlines()[-1].split()[1] == "compact"
     assert errors.startswith("refprune: ")
     assert "Traceback" not in errors
     assert left_in(tmp_path) == ["folder"]
 
 
 @pytest.mark.parametrize("out", ["new", "old"])
-def test_full_disk(out: str, tmp_path: Path) -> None:
+def test_full_disk(out: str, tmp_path: Path, small: tuple[subprocess.CompletedProcess[str], Path]) -> None:
     """No file may grow beyond 100 kB, and the parameters are 200: exit code 1, and what was there is there still."""
-    (tmp_path / "old").mkdir()
-    for name in ("results.json", "report.html"):
-        (tmp_path / "old" / name).write_text("of an earlier run")
-    before = left_in(tmp_path)
+    shutil.copytree(small[1] / "new/deep", tmp_path / "old")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     limit = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000));"
     command = f"{limit} from refprune.lab.cli import main; sys.exit(main(sys.argv[1:]))"
     asked = [sys.executable, "-c", command, "run", *SMALL, "--out", str(tmp_path / out)]
@@ -346,8 +345,73 @@ def test_full_disk(out: str, tmp_path: Path) -> None:
     assert done.stderr.startswith("refprune: ")
     assert "File too large" in done.stderr
     assert "Traceback" not in done.stderr
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["old"]
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("networks/vgg.py", "networks that no run has made"),
+        ("networks", "networks that no run has made"),
+        ("results.json", "results.json that no run has made"),
+        ("report.html", "report.html that no run has made"),
+        ("run/networks/vgg.py", "vgg.py, which no run has made"),
+    ],
+)
+def test_what_no_run_has_made(
+    path: str, words: str, tmp_path: Path, small: tuple[subprocess.CompletedProcess[str], Path]
+) -> None:
+    """Files of the user's own under these names: exit code 2 before any work, and they are there still."""
+    shutil.copytree(small[1] / "new/deep", tmp_path / "run")
+    (tmp_path / path).parent.mkdir(exist_ok=True)
+    (tmp_path / path).write_text("class Network: ...")
+    before = left_in(tmp_path)
+    done = refprune("run", *SMALL, "--out", tmp_path / path.partition("/")[0] if path.startswith("run/") else tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
     assert left_in(tmp_path) == before
-    assert (tmp_path / "old/results.json").read_text() == "of an earlier run"
+    assert (tmp_path / path).read_text() == "class Network: ..."
+
+
+def test_earlier_run_is_announced(small: tuple[subprocess.CompletedProcess[str], Path], tmp_path: Path) -> None:
+    shutil.copytree(small[1] / "new/deep", tmp_path / "out")
+    done = refprune("run", *SMALL[:2], "--seeds", 1, "--rounds", 1, "--out", tmp_path / "out")
+    assert done.returncode == 0
+    first = done.stdout.splitlines()[0]
+    assert first == f"{tmp_path / 'out'}: the run of lenet-300-100, seeds [0, 1], will be replaced"
+    assert sorted(path.name for path in (tmp_path / "out/networks/lenet-300-100").iterdir()) == ["seed-0"]
+
+
+def test_early_interrupt() -> None:
+    """Ctrl-C while the program is still being imported: one sentence, exit code 130."""
+    program = """
+import builtins, sys
+from refprune.lab.entry import main
+imported = builtins.__import__
+def interrupted(name, *rest, **named):
+    if name.startswith("numpy"):
+        raise KeyboardInterrupt
+    return imported(name, *rest, **named)
+builtins.__import__ = interrupted
+sys.exit(main())
+"""
+    done = subprocess.run([sys.executable, "-c", program, "run"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "refprune: interrupted\n")
+
+
+def test_units_compete_in_their_layer() -> None:
+    """By unit, the default is local for every network: sums over 25 and over 800 weights do not compare."""
+    for arguments, scope in (
+        (["--network", "lenet-300-100"], "global"),
+        (["--network", "lenet-300-100", "--granularity", "unit"], "local"),
+        (["--network", "lenet-300-100", "--granularity", "unit", "--scope", "global"], "global"),
+        (["--network", "cnn-8x8", "--granularity", "element"], "local"),
+    ):
+        parser = argparse.ArgumentParser()
+        run.register(parser.add_subparsers())
+        options = parser.parse_args(["run", *arguments])
+        assert [settings.scope for settings in run._settings(options)] == [scope]
 
 
 def test_earlier_run_is_replaced(tmp_path: Path) -> None:
@@ -408,7 +472,7 @@ def test_new_folder_that_fails(published: tuple[Path, Path], monkeypatch: pytest
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-def test_signal_while_moving(signum: int, tmp_path: Path, published: tuple[Path, Path]) -> None:
+def test_signal_while_moving(signum: int, published: tuple[Path, Path]) -> None:
     """Ctrl-C or SIGTERM between two moves waits: the new run is there whole. NumPy's threads take signals too."""
     made, out = published
     program = f"""
@@ -503,10 +567,10 @@ def without(packages: set[str], folder: Path) -> dict[str, str]:
     [
         (
             {"rich", "matplotlib", "safetensors"},
-            "for live progress (rich), report.html (matplotlib), parameters as .safetensors (now: .npz) (safetensors): "
-            'python -m pip install "refprune[lab]"',
+            'python -m pip install "refprune[lab]" adds live progress (rich), report.html (matplotlib), '
+            "parameters as .safetensors in place of .npz (safetensors)",
         ),
-        ({"matplotlib"}, 'for report.html (matplotlib): python -m pip install "refprune[lab]"'),
+        ({"matplotlib"}, 'python -m pip install "refprune[lab]" adds report.html (matplotlib)'),
     ],
 )
 def test_without_extras(packages: set[str], sentence: str, tmp_path: Path) -> None:

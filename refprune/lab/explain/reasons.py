@@ -217,7 +217,18 @@ def _number(value: Any) -> Any:
 def _table(stood: Sequence[Standing], gone: int | None) -> list[tuple[str, ...]]:
     """Return the rounds as text."""
     rows: list[tuple[str, ...]] = [
-        ("round", "sparsity", "removed", "stay", "lowest kept", "highest gone", "score", "rank", "ties", "then")
+        (
+            "round",
+            "sparsity",
+            "removed",
+            "stay",
+            "lowest kept by score",
+            "highest gone",
+            "score",
+            "rank",
+            "ties",
+            "then",
+        )
     ]
     for one in stood:
         of_pool = (

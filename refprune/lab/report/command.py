@@ -9,6 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from refprune.errors import InvalidInput
 from refprune.lab.extras import installed
 from refprune.lab.folder import REPORT, open_run
 from refprune.lab.report.figures import check_figures
@@ -33,6 +34,8 @@ def work(options: argparse.Namespace) -> int:
     """Write the page of a run; without matplotlib say what to install, a failure and no wrong usage."""
     document = open_run(options.folder)  # a wrong folder is told first
     if options.markdown is not None:
+        if options.markdown.suffix != ".md":
+            raise InvalidInput("--markdown", str(options.markdown), "a file whose name ends in .md")
         check_figures(document)
         check_writable(options.markdown)
         write_text_atomically(options.markdown, markdown(document))

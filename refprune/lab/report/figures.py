@@ -5,6 +5,7 @@ What the document is in full: results.schema.json.
 """
 
 from collections.abc import Iterable, Mapping
+from statistics import fmean
 from typing import Any
 
 from refprune.errors import InvalidInput, is_integer
@@ -82,6 +83,8 @@ def _check_figure(what: str, figure: Mapping[str, Any], seeds: int) -> None:
         raise InvalidInput(f"results.json, {what}.seeds", own, f"a list of {seeds}, one for each seed")
     for value in (figure.get("mean"), *own):
         _check_number(what, value, may_be_zero=what.rpartition(".")[2] not in DIVIDED_BY)
+    if figure["mean"] != fmean(own):
+        raise InvalidInput(f"results.json, {what}.mean", figure["mean"], f"the mean of its seeds, {fmean(own)}")
 
 
 def _check_number(what: str, value: object, *, may_be_zero: bool = True) -> None:

@@ -80,10 +80,11 @@ def one_network(subject: Subject) -> Markup:
 
 def _how(subject: Subject) -> str:
     settings = subject.shown.settings
-    rounds = f"in {counted(settings.rounds, 'round')} of the schedule {settings.schedule}"
+    rounds = f"in {counted(settings.rounds, 'round')} ({settings.schedule} schedule)"
+    competing = {"local": "each layer by itself", "global": "all layers in one pool"}[settings.scope]
     return (
-        f"Pruned by {settings.granularity} to a sparsity of {settings.sparsity}, {rounds}, by the criterion "
-        f"{settings.criterion} in the scope {settings.scope}."
+        f"Pruned by {settings.granularity} to a sparsity of {settings.sparsity} {rounds}; criterion "
+        f"{settings.criterion}, {competing} (scope {settings.scope})."
     )
 
 
@@ -91,7 +92,9 @@ def _tiles(subject: Subject) -> Markup:
     """Return the headline: big figures of the network after pruning, each with what it was before."""
     dense, masked, compacted = (subject.figures[where] for where, _ in STATES.values())
     accuracy = f"dense {percent(dense['accuracy']['mean'], 2)}{_worst(compacted['accuracy'])}"
-    kept = f"{number(masked['parameters_kept']['mean'])} of {number(masked['parameters']['mean'])} parameters kept"
+    layers = subject.figures["layers"].values()
+    entries, all_entries = (sum(layer[key]["mean"] for layer in layers) for key in ("entries_kept", "entries"))
+    kept = f"{number(entries)} of {number(all_entries)} weights kept"
     return tag(
         "dl",
         _tile("accuracy", percent(compacted["accuracy"]["mean"], 2), accuracy),
@@ -139,7 +142,10 @@ def _accuracy(subject: Subject) -> Markup:
     last = Spread(compacted["accuracy"]["mean"], compacted["accuracy"]["seeds"])
     picture = accuracy_by_sparsity(dense["accuracy"]["mean"], Curve(sparsity, before), whole, last, text)
     spread = "" if len(subject.seeds) == 1 else " Lines are means; bands reach from the worst seed to the best."
-    caption = f"One point for each of {counted(len(rounds), 'round')}, where the weights really removed are.{spread}"
+    caption = (
+        f"The dense network, then one point for each of {counted(len(rounds), 'round')}, at the sparsity that the "
+        f"weights have reached. The compacted network stands at the sparsity of the mask it was made from.{spread}"
+    )
     return _figure("Accuracy against sparsity", picture, caption)
 
 

@@ -46,6 +46,8 @@ def _header(document: Mapping[str, Any], subjects: Sequence[Subject]) -> Markup:
         f"{counted(len(subjects), 'network')} on {' and '.join(data)}, {counted(len(seeds), 'seed')}: {which} of "
         f"seed\u00a0{seeds[0]}. Accuracy is that on the test part, by which no choice was made."
     )
+    if not all(document["published_data"].values()):
+        lead += f" {published(document)}"
     links = [(f"#{anchor(subject)}", subject.name) for subject in subjects]
     links += [("#figures", "All figures"), ("#about", "Settings, data, machine")]
     return tag(
