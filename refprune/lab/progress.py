@@ -79,17 +79,13 @@ def _live(jobs: Sequence[tuple[str, int]]) -> Iterator[Show]:
     from rich.progress import Progress as Bars
     from rich.table import Column
 
-    name, rest = (
-        Column(no_wrap=True),
-        Column(no_wrap=True, overflow="ellipsis"),
-    )  # on a narrow screen the rest gives way
-    columns: list[Any] = [TextColumn("{task.description}", table_column=name), BarColumn(bar_width=16)]
-    columns += [
-        TaskProgressColumn(),
-        TimeRemainingColumn(compact=True),
-        TextColumn("{task.fields[now]}", table_column=rest),
-    ]
-    with Bars(*columns) as bars:
+    # What a run is doing stands last and gives way on a narrow screen; names, bars and times keep their width.
+    name, bar, share, left = (Column(no_wrap=True, min_width=width) for width in (20, 16, 4, 5))
+    columns: list[Any] = [TextColumn("{task.description}", table_column=name)]
+    columns += [BarColumn(bar_width=16, table_column=bar), TaskProgressColumn(table_column=share)]
+    columns += [TimeRemainingColumn(compact=True, table_column=left)]
+    columns += [TextColumn("{task.fields[now]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1))]
+    with Bars(*columns, expand=True) as bars:
         whole = bars.add_task("all runs", total=len(jobs), now="")
         tasks = {job: bars.add_task(f"{job[0]} seed {job[1]}", total=1.0, visible=False, now="") for job in jobs}
         parts = dict.fromkeys(jobs, 0.0)
