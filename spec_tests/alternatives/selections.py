@@ -103,11 +103,11 @@ def keep_by_heap(scores: list[float], alive: list[bool], gone: int) -> list[bool
 
 def keep_by_removing(scores: list[float], alive: list[bool], gone: int) -> list[bool]:
     """Take the worst away one by one; of equals, the last."""
-    kept = list(alive)
-    while kept.count(False) < gone:
-        worst = min((index for index, keep in enumerate(kept) if keep), key=lambda index: (scores[index], -index))
-        kept[worst] = False
-    return kept
+    entries = [(score, -index) for index, (score, lives) in enumerate(zip(scores, alive, strict=True)) if lives]
+    heapq.heapify(entries)
+    while len(scores) - len(entries) < gone:
+        heapq.heappop(entries)
+    return _marked(len(scores), [-index for _, index in entries])
 
 
 def keep_last(scores: list[float], alive: list[bool], gone: int) -> list[bool]:

@@ -142,9 +142,9 @@ def test_removed_entry(entries: Path, capsys: pytest.CaptureFixture[str]) -> Non
         "after that  what is removed stays removed, whatever its score            [SEL-05, SEL-06]\n"
         "compact     gone with fc1[2], which it makes (read by nothing any more)  [SUR-01, SUR-06]\n"
         "\n"
-        "round  sparsity  removed  stay  lowest kept  highest gone  score  rank            ties          then\n"
-        "    1       0.5        6     6          3.0           3.0    3.0     7  2 kept, 3 gone       removed\n"
-        "    2      0.75        9     3          4.0           4.0      -     -               -  gone since 1\n"
+        "round  sparsity  removed  stay  lowest by score  highest gone  score  rank            ties          then\n"
+        "    1       0.5        6     6              3.0           3.0    3.0     7  2 kept, 3 gone       removed\n"
+        "    2      0.75        9     3              4.0           4.0      -     -               -  gone since 1\n"
     )
 
 
@@ -157,8 +157,8 @@ def test_kept_entry(entries: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "In the compacted network it is gone with fc1[1], which it makes (read by nothing any more) [SUR-01, SUR-06].",
     ]
     assert out[-2:] == [
-        "    1       0.5        6     6          3.0           3.0    3.0     5  1 kept, 4 gone  kept",
-        "    2      0.75        9     3          4.0           4.0    4.0     2  1 kept, 1 gone  kept",
+        "    1       0.5        6     6              3.0           3.0    3.0     5  1 kept, 4 gone  kept",
+        "    2      0.75        9     3              4.0           4.0    4.0     2  1 kept, 1 gone  kept",
     ]
     assert not any(line.startswith("after that") for line in out)
 
@@ -317,8 +317,8 @@ def test_units_set_aside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         "reserve    the 1 best alive of each group, set aside before anything goes  [SEL-10, GRA-19]\n"
         "order      alive first, then score descending, then position ascending     [SEL-04]\n"
         "\n"
-        "round  sparsity  removed  stay  lowest kept  highest gone  score  rank  ties       then\n"
-        "    1       0.6        3     2            -          20.0    2.0     2  none  set aside\n"
+        "round  sparsity  removed  stay  lowest by score  highest gone  score  rank  ties       then\n"
+        "    1       0.6        3     2                -          20.0    2.0     2  none  set aside\n"
     )
     assert said(capsys, tmp_path, "b[1]").splitlines()[:2] == [
         "b[1] was removed in round 1 of 1: its score 20.0 ranked 3 of 5 where 2 stay.",
@@ -872,7 +872,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "no networks folder": (lambda place: shutil.rmtree(place / "networks"), "rounds/1: got the files []"),
     "no round": (lambda place: next(place.glob(f"{OWN}/rounds/2.*")).unlink(), "rounds/2: got the files []"),
     "half a round": (damaged("rounds/1.*"), "rounds/1."),
-    "half a network": (damaged("pruned/params.*"), "seed-0/pruned: got "),
+    "half a network": (damaged("pruned/params.*"), "seed-0/pruned/params."),
     "half a record": (damaged("dense/network.json"), "seed-0/dense: got "),
     "other names": (overwritten(1, {"x": [1]}, {"x": [1]}), "rounds/1: got scores of [('x', (1,))] and masks of ['x']"),
     "no masks": (overwritten(1, SCORES, {}), "and masks of []"),

@@ -34,6 +34,8 @@ from refprune.selection import global_, select
 COMMAND = (sys.executable, "-m", "refprune.lab.cli")
 SMALL = ("--network", "lenet-300-100", "--seeds", "2", "--rounds", "2")
 """About three seconds."""
+NOT_A_TERMINAL = ("NO_COLOR", "CI", "COLUMNS", "LINES")
+"""What overrules what a terminal says of itself; xdist sets COLUMNS."""
 LONG = ("--network", "lenet-300-100", "--seeds", "20")
 """Ten times as long, with a first line after a second or two."""
 ROWS = ("dense", "pruned_before_retraining", "pruned", "compact")
@@ -591,7 +593,7 @@ def test_on_a_terminal(width: int, tmp_path: Path) -> None:
     main, side = pty.openpty()
     fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
     asked = [*COMMAND, "run", *SMALL, "--out", str(tmp_path / "new")]
-    environment = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "CI")}
+    environment = {name: value for name, value in os.environ.items() if name not in NOT_A_TERMINAL}
     with subprocess.Popen(asked, stdout=side, stderr=side, env=environment | {"TERM": "xterm-256color"}) as run:
         os.close(side)
         said = b"".join(iter(lambda: _read(main), b"")).decode()

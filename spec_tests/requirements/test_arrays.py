@@ -401,6 +401,18 @@ def test_sign(backend: Backend, params: dict[str, Array], data: st.DataObject) -
         expect_equal(signs, np.zeros(signs.shape, bool), f"sign bits of {call('apply', params, masks)}")
 
 
+@requirement("ARR-06", "example")
+def test_every_width_example() -> None:
+    """Half, single, double and extended floats: what is removed is +0.0, what is kept has its last bit."""
+    for dtype in (np.float16, np.float32, np.float64, np.longdouble):
+        fine = 1 + np.finfo(dtype).eps
+        params = {"a": np.array([fine, INF, -fine, NAN, -0.0], dtype)}
+        got = apply_masks(params, {"a": np.array([True, False, False, False, True])})["a"]
+        expect_equal(got, np.array([fine, 0, 0, 0, -0.0], dtype), f"masks applied in {np.dtype(dtype).name}")
+        expect_equal(got.dtype, np.dtype(dtype), "dtype")
+        expect_equal(np.signbit(got).tolist(), [False, False, False, False, True], f"signs in {np.dtype(dtype).name}")
+
+
 # ARR-08 and ARR-09 What applying masks leaves alone
 
 
@@ -446,6 +458,22 @@ def test_pure(backend: Backend, params: dict[str, Array], data: st.DataObject) -
     expect_equal(masks, masks_before, f"the masks after {said}")
     shared = [name for name in params if np.shares_memory(np.asarray(got[name]), params[name])]
     expect_equal(shared, [], f"memory shared after {said}")
+
+
+@requirement("ARR-08", "example", "APPLY")
+def test_memory_example(backend: Backend) -> None:
+    """Entries are matched by index, whatever the memory order of the weights and of the mask, and in views."""
+    weights, mask = array(1, 2, 3, 4, 5, 6).reshape(2, 3), np.array([[True, False, True], [False, True, True]])
+    should = array(1, 0, 3, 0, 5, 6).reshape(2, 3)
+    big, every = np.zeros((4, 6)), np.zeros((4, 6), bool)
+    big[::2, ::2], every[::2, ::2] = weights, mask
+    for one in (weights, np.asfortranarray(weights), big[::2, ::2]):
+        for other in (mask, np.asfortranarray(mask), every[::2, ::2]):
+            expect_equal(
+                backend.apply({"a": one}, {"a": other}), {"a": should}, call("apply", {"a": one}, {"a": other})
+            )
+    for one in (np.asfortranarray(weights), big[::2, ::2]):
+        expect_equal(backend.apply({"a": one}, {}), {"a": weights}, call("apply", {"a": one}, {}))
 
 
 # ARR-10 The masked network

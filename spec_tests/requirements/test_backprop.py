@@ -69,6 +69,28 @@ def test_forward_example(backend: Backend) -> None:
     expect_close(got, array([[26, 0], [155, 1], [549, 5]]), bound, call("forward", network, params, {}, x))
 
 
+@requirement("BAC-01", "example", "APPLY")
+def test_forward_memory_example(backend: Backend) -> None:
+    """Examples are those of the indices, whatever their memory order; one example alone too."""
+    network = build(Input("x", (2, 1, 1)), Conv2d("a"), Flatten("flatten"), Dense("out"))
+    params = {
+        "a.weight": array([[1, 10], [100, 1000]]).reshape(2, 2, 1, 1),
+        "a.bias": array([0, 0]),
+        "out.weight": array([[1, 0], [0, 1]]),
+        "out.bias": array([0, 0]),
+    }
+    x = array([[1, 2], [3, 4], [5, 6]]).reshape(3, 2, 1, 1)
+    should = array([[21, 2100], [43, 4300], [65, 6500]])
+    bound = 0.0 if backend.declaration.exact else 2.0**-28
+    for one in (x, np.asfortranarray(x), np.repeat(x, 2, axis=0)[::2]):
+        expect_close(
+            backend.forward(network, params, {}, one), should, bound, call("forward", network, params, {}, one)
+        )
+    expect_close(
+        backend.forward(network, params, {}, x[1:2]), should[1:2], bound, call("forward", network, params, {}, x[1:2])
+    )
+
+
 @requirement("BAC-01", "example")
 def test_forward_image_example() -> None:
     """What comes out of a convolution is (N, C, H, W)."""

@@ -104,6 +104,23 @@ def test_finite(backend: Backend, data: st.DataObject, wrong: float) -> None:
     refuses(lambda: backend.score(broken), call("score", broken))
 
 
+@requirement("CRI-01", "example", "SCORE")
+def test_finite_among_the_alive_example(backend: Backend) -> None:
+    """A mask changes nothing for what is alive, in whichever weight."""
+    needs_within(backend)
+    mask = np.array([[True, False]])
+    for wrong in (NAN, INF):
+        refuses_all(
+            backend,
+            of("magnitude", matrix([wrong, 1]), mask=mask),
+            of("magnitude", matrix([wrong, wrong]), mask=mask),
+            replace(
+                of("magnitude", matrix([1, 1]), mask=mask),
+                params={"a.weight": matrix([1, 1]), "b.weight": matrix([wrong])},
+            ),
+        )
+
+
 # CRI-02 Missing evidence
 
 
@@ -299,6 +316,16 @@ def test_removed(backend: Backend, data: st.DataObject, stale: float) -> None:
 
     other = replace(case, params=spoilt(case.params), grads=spoilt(case.grads), draws=spoilt(case.draws))
     expect_equal(backend.score(other), backend.score(case), call("score", other))
+
+
+@requirement("CRI-08", "example", "SCORE")
+def test_half_removed_unit_example(backend: Backend) -> None:
+    """A unit with one weight left is alive: its gate counts in full."""
+    needs_within(backend)
+    if "unit" in backend.declaration.granularities:
+        mask = np.array([[True, False], [True, True]])
+        case = of("taylor_gate", ROWS, Units(), gates=np.array([3.0, 2.0]), mask=mask)
+        scores_are(backend, (case, [3, 2]))
 
 
 # CRI-09 and CRI-10 Evidence that does not fit

@@ -196,6 +196,32 @@ def test_no_sparsity(backend: Backend, data: st.DataObject) -> None:
 
 
 @requirement("SEL-04", "example", "SELECT")
+def test_large_example(backend: Backend) -> None:
+    """300,000 entries: each of 0..999 stands there 300 times, in the order 0, 919, 838, ... An int is a count.
+
+    150,000 removed are all below 500; the 100 after them are of the 300 entries of 500, and the first 200 stay.
+    """
+    values = (np.arange(300_000.0) * 7919) % 1000
+    should = values >= 500
+    case = SelectCase({"a": values[:100_000], "b": values[100_000:].reshape(400, 500)}, 0.5, "global")
+    needs(backend, declared(backend, case))
+    expect_split(backend, declared(backend, case), should)
+    needs_first_of_ties(backend)
+    if backend.declaration.integer_counts:
+        should[np.flatnonzero(values == 500)[200:]] = False
+        expect_split(backend, declared(backend, replace(case, sparsity=150_100)), should)
+
+
+def expect_split(backend: Backend, case: SelectCase, should: np.ndarray[Any, Any]) -> None:
+    """Require the masks of the two tensors of a pool that is given flat; the call is too long to be shown."""
+    got = backend.select(case)
+    flat = np.concatenate([np.asarray(got[name]).astype(bool).ravel() for name in case.scores])
+    wrong = np.flatnonzero(flat != should)
+    said = f"entries of 300,000 kept or removed wrongly, asked for {case.sparsity} of (arange(300_000) * 7919) % 1000"
+    expect_equal(wrong.size, 0, said)
+
+
+@requirement("SEL-04", "example", "SELECT")
 def test_precision_example(backend: Backend) -> None:
     """Scores that only float64 tells apart are not tied, and the smallest number is above 0."""
     keeps(backend, SelectCase({"a": scores(1, 1 + 1e-12)}, 0.5), a=[0, 1])
@@ -274,6 +300,26 @@ def test_sampled_threshold(seed: int, kind: str, data: st.DataObject) -> None:
     expect_equal(np.concatenate(kept), keep_best(values, lives, count), said)
 
 
+@requirement("SEL-04", "example")
+def test_misleading_sample_example() -> None:
+    """A sample of every 40th entry sees the 1024 highest only; half of 40,960 go, and they are among the others."""
+    values = np.arange(40_960.0)
+    values[::40] += 1e6
+    order = np.argsort(values)
+    should = np.ones(40_960, bool)
+    should[order[:20_480]] = False
+    for cut in (0, 5, 20_000):
+        with patch.object(selection, "SAMPLE", 1024):
+            kept = keep_best_fast(
+                [values[:cut], values[cut:]], [np.ones(cut, bool), np.ones(40_960 - cut, bool)], 20_480
+            )
+        expect_equal(np.concatenate(kept), should, f"keep_best_fast of 40,960 entries, cut at {cut}")
+    low = -values
+    with patch.object(selection, "SAMPLE", 1024):
+        kept = keep_best_fast([low], [np.ones(40_960, bool)], 20_480)
+    expect_equal(kept[0], ~should, "keep_best_fast of 40,960 entries where the sample sees the lowest only")
+
+
 # SEL-05 Nesting
 
 
@@ -326,6 +372,14 @@ def falls(backend: Backend, case: SelectCase) -> bool:
     assert case.sparsity is not None
     sparsity, rule = case.sparsity, backend.declaration.count
     return any(removal_count(rule, sparsity, size) < gone for size, gone in zip(*draw.pool_sizes(case), strict=True))
+
+
+@requirement("SEL-05", "example", "SELECT")
+def test_nesting_of_several_tensors_example(backend: Backend) -> None:
+    """All that is removed before counts, in whichever tensor of the pool: 2 of 4 are gone, and 1 is asked for."""
+    both = {"a": scores(1, 2), "b": scores(3, 4)}
+    refuses_each(backend, SelectCase(both, 0.25, "global", within={"b": alive(0, 0)}))
+    refuses_each(backend, SelectCase(both, 0.25, "global", within={"a": alive(1, 0), "b": alive(0, 1)}))
 
 
 # SEL-06 Alive is what the mask says
@@ -382,6 +436,17 @@ def test_nan(backend: Backend, data: st.DataObject) -> None:
     broken[name].flat[data.draw(st.integers(0, broken[name].size - 1))] = np.nan
     wrong = replace(case, scores=broken)
     refuses(lambda: backend.select(wrong), call("select", wrong))
+
+
+@requirement("SEL-07", "example", "SELECT")
+def test_nan_among_the_alive_example(backend: Backend) -> None:
+    """A mask changes nothing for what is alive; a NaN under it says nothing."""
+    case = SelectCase({"a": scores(1, NAN, 3, 4), "b": scores(5, 6)}, 0.5, within={"a": alive(0, 1, 1, 1)})
+    refuses_each(backend, case, replace(case, within={"a": alive(1, 1, 1, 1), "b": alive(1, 1)}))
+    both = {"a": scores(1, 2, 3, 4), "b": scores(5, NAN)}
+    refuses_each(backend, replace(case, scores=both), replace(case, scores=both, within={"b": alive(0, 1)}))
+    needs_within(backend)
+    keeps(backend, replace(case, within={"a": alive(1, 0, 1, 1)}), a=[0, 0, 1, 1], b=[0, 1])
 
 
 # SEL-08 and SEL-09 Pools

@@ -321,6 +321,31 @@ def test_checksum_example() -> None:
 
 
 @requirement("STO-04", "example")
+def test_foreign_safetensors_example() -> None:
+    """A file without names or checksum in its header, or with an array more than it names, is no saved network."""
+    if ".safetensors" not in FORMS:
+        return
+    from safetensors.numpy import save
+
+    with empty_folder() as folder:
+        save_as(".safetensors", folder, line("a", "b"), ones("a", "b"), {})
+        content = (folder / "params.safetensors").read_bytes()
+        about = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
+        more = {**ones("a", "b"), "c": np.ones(1)}
+        wrong: tuple[tuple[str, bytes], ...] = (
+            ("no metadata", save(ones("a", "b"))),
+            ("no names", save(ones("a", "b"), {"sha256": about["sha256"]})),
+            ("no checksum", save(ones("a", "b"), {"names": about["names"]})),
+            ("an array more", save(more, about)),
+        )
+        for said, foreign in wrong:
+            (folder / "params.safetensors").write_bytes(foreign)
+            refused(lambda: store.load(folder), f"load() of a file with {said}")
+        (folder / "params.safetensors").write_bytes(save(ones("a", "b"), about))
+        expect_equal(bits(store.load(folder)[1]), bits(ones("a", "b")), "load() of the same arrays written again")
+
+
+@requirement("STO-04", "example")
 def test_two_forms_example() -> None:
     """The same arrays in both forms: which of them was saved last is anybody's guess. Saving again leaves one."""
     for form, other in permutations(FORMS, 2):

@@ -562,6 +562,36 @@ def test_refused_gradients_example() -> None:
         speaks(refuses(lambda s=half: training.update(s, both, training.sgd(), 0.1, {}), said), said)  # type: ignore[misc]
 
 
+@requirement("TRN-13", "example")
+def test_refused_before_the_first_update_example() -> None:
+    """What only the last batch would meet is refused by the call itself, not by the step that meets it."""
+    case = straight([1], [[4], [2], [1]], HALF)
+    optimiser, rate = training.sgd(0.5), training.constant(0.25)
+    state = training.start(case.params, optimiser)
+    late = np.array([1, 1, 9])
+    runs: tuple[tuple[str, Any], ...] = (
+        (
+            "steps, a label of no class",
+            lambda: training.steps(case.network, state, case.x, late, case.batches, optimiser, rate),
+        ),
+        (
+            "steps, examples of another shape",
+            lambda: training.steps(case.network, state, case.x[:, :, None], case.labels, case.batches, optimiser, rate),
+        ),
+    )
+    for said, make in runs:
+        speaks(refuses(make, said), said)
+
+
+@requirement("TRN-13", "example")
+def test_refused_masks_of_an_update_example() -> None:
+    """A mask that NumPy would stretch over the parameter is refused all the same."""
+    state, grads = training.start({"a": np.ones(2)}, training.sgd()), {"a": np.ones(2)}
+    for masks in ({"a": np.array([True])}, {"a": np.array([1, 0])}, {"b": np.array([True, True])}):
+        said = f"update(..., {show(masks)})"
+        speaks(refuses(lambda m=masks: training.update(state, grads, training.sgd(), 0.1, m), said), said)  # type: ignore[misc]
+
+
 def speaks(error: Exception, said: str) -> None:
     """Require the reference's error: what, got, expected."""
     if not isinstance(error, InvalidInput) or ": got " not in str(error) or ", expected " not in str(error):
@@ -622,6 +652,21 @@ def test_under_the_mask(backend: Backend, case: TrainCase, hidden: float) -> Non
     with np.errstate(all="ignore"):  # dense weights that live on under the mask may well compute inf - inf
         got = backend.train(other)
     same_steps(got, backend.train(case), call("train", other))
+
+
+@requirement("TRN-14", "example")
+def test_state_of_before_example() -> None:
+    """Steps mask the state they are given before the first forward pass: what stood there changes nothing."""
+    case = straight([1, 1], [[4, 4], [2, 2]], HALF)
+    optimiser, rate, masks = training.sgd(0.5), training.constant(0.25), {"out.bias": np.array([True, False])}
+    losses = []
+    for stale in (0.0, 100.0):
+        params = {name: w.copy() for name, w in case.params.items()}
+        params["out.bias"] = np.array([0.0, stale])
+        state = training.start(params, optimiser)
+        run = training.steps(case.network, state, case.x, case.labels, case.batches, optimiser, rate, masks)
+        losses.append([step.loss for step in run])
+    expect_equal(losses[1], losses[0], "losses of steps() from a state with 100 under its mask")
 
 
 # TRN-15 Positive zero

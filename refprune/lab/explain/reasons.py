@@ -222,7 +222,7 @@ def _table(stood: Sequence[Standing], gone: int | None) -> list[tuple[str, ...]]
             "sparsity",
             "removed",
             "stay",
-            "lowest kept by score",
+            "lowest by score",
             "highest gone",
             "score",
             "rank",
