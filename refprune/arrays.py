@@ -16,9 +16,11 @@ Array = NDArray[Any]
 Mask = NDArray[np.bool_]
 
 Params = Mapping[str, Array]
-"""Name -> values, e.g. `{"conv1.weight": (out, in, kh, kw), "conv1.bias": (out,)}`. Never changed in place."""
+"""Name -> values, e.g. `{"conv1.weight": (out, in, kh, kw), "conv1.bias": (out,)}`. Never changed in place.
+
+Running statistics are among them, and no gradient moves them: `learned` leaves them out."""
 Grads = Mapping[str, Array]
-"""Name -> d loss / d parameter; the keys, shapes and dtypes of the parameters."""
+"""Name -> d loss / d parameter; the keys, shapes and dtypes of the learned parameters."""
 Scores = Mapping[str, Array]
 """Name -> importance, higher is kept. The order of the mapping is part of every tie rule (SEL-04)."""
 Masks = Mapping[str, Mask]
@@ -107,3 +109,13 @@ def weights(params: Params) -> dict[str, Array]:
 def is_weight(name: str) -> bool:
     """Say whether the parameter `name` is the weight of a dense or convolution layer."""
     return name.endswith(".weight")
+
+
+def learned(params: Params) -> dict[str, Array]:
+    """Return the arrays that have gradients: all but running statistics."""
+    return {name: array for name, array in params.items() if not is_statistic(name)}  # ARR-11
+
+
+def is_statistic(name: str) -> bool:
+    """Say whether the parameter `name` is a running mean or variance of a normalisation."""
+    return name.endswith((".running_mean", ".running_var"))

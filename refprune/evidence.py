@@ -9,11 +9,11 @@ from dataclasses import fields
 
 import numpy as np
 
-from refprune.arrays import Array, Params, weights
+from refprune.arrays import Array, Masks, Params, weights
 from refprune.backprop import Trace, trace
 from refprune.criteria import Evidence
 from refprune.errors import InvalidInput, check_generator
-from refprune.network import Network, layers
+from refprune.network import Network, layers, owner
 
 NEEDS = frozenset(field.name for field in fields(Evidence)) - {"params"}
 """What can be asked for."""
@@ -26,8 +26,11 @@ def collect(
     labels: Array,
     needs: Iterable[str] = (),
     rng: np.random.Generator | None = None,
+    kept: Masks | None = None,
 ) -> Evidence:
     """Return the evidence named in `needs`, and nothing else, from one batch x (N, ...) with labels (N,).
+
+    The batch is run as in training; `kept` has the masks of the dropouts.
 
     Raises:
         InvalidInput: an unknown need, random draws without a generator, or a batch that does not fit.
@@ -35,7 +38,7 @@ def collect(
     needs = set(needs)
     if not needs <= NEEDS:
         raise InvalidInput("needs", sorted(needs - NEEDS), f"some of {sorted(NEEDS)}")
-    passed = trace(network, params, x, labels) if needs & {"grads", "gates"} else None
+    passed = trace(network, params, x, labels, kept) if needs & {"grads", "gates"} else None
     return Evidence(  # EVI-03
         params=params,
         grads=passed.grads if passed and "grads" in needs else None,
@@ -48,10 +51,14 @@ def collect(
 def gates(network: Network, passed: Trace) -> dict[str, Array]:
     """Return weight name -> (units,): the sum over batch and positions of z dL/dz, z the layer's output.
 
-    0 for a layer that the logits do not depend on.
+    0 for a layer that the logits do not depend on; for layers that share their weight, the sum.
     """
-    products = {node.name: (passed.values[node.name], passed.dvalues.get(node.name)) for node in layers(network)}
-    return {f"{name}.weight": _sum_of_products(z, dz) for name, (z, dz) in products.items()}
+    found: dict[str, Array] = {}
+    for node in layers(network):
+        weight = f"{owner(node)}.weight"
+        gate = _sum_of_products(passed.values[node.name], passed.dvalues.get(node.name))
+        found[weight] = found[weight] + gate if weight in found else gate
+    return found
 
 
 def _sum_of_products(values: Array, dvalues: Array | None) -> Array:

@@ -30,8 +30,10 @@ class Granularity(NamedTuple):
     """Masks of units -> masks of the arrays."""
     collapse: Callable[[Masks, Params], dict[str, Mask]]
     """Masks of the arrays -> masks of units; refuses a unit that is half removed."""
-    min_kept: int
-    """How many each tensor of units keeps whatever is asked."""
+    min_kept: int | Mapping[str, int]
+    """How many each tensor of units keeps whatever is asked; or tensor -> how many."""
+    multiple: int = 1
+    """What each tensor of units keeps is rounded up to a multiple of this."""
 
 
 def l1(contributions: Array, units: Labels, count: int) -> Array:
@@ -150,28 +152,45 @@ def _uniform(name: str, mask: Mask, labels: Labels, count: int) -> Mask:
 
 
 class Slice(NamedTuple):
-    """Where the units of a group are in one array: unit i owns [i * span, (i + 1) * span) along `axis`."""
+    """Where the units of a group are in one array: the unit that each index along `axis` belongs to."""
 
     array: str
     axis: int
-    span: int = 1
+    units: tuple[int, ...]
+    """(length of the axis,); -1 where no unit of the group is."""
 
 
 class Group(NamedTuple):
-    """`size` coupled units: what makes each one, and what reads it."""
+    """`size` coupled units: what makes each one, what is kept about it, what reads it."""
 
     name: str
     size: int
     producers: tuple[Slice, ...]
-    """Rows of weights and biases: masked with the unit, and removed with it."""
+    """Rows of weights, biases, gamma and beta: masked with the unit, and removed with it."""
     consumers: tuple[Slice, ...]
     """Columns of the weights behind: never masked, removed with the unit."""
+    statistics: tuple[Slice, ...] = ()
+    """Running means and variances: never masked, removed with the unit."""
+    values: tuple[Slice, ...] = ()
+    """Where the units are in what the nodes compute: value names in place of arrays, axis 0."""
+
+    @property
+    def parts(self) -> tuple[Slice, ...]:
+        """Return all slices of arrays."""
+        return self.producers + self.consumers + self.statistics
 
 
-def unit(groups: Iterable[Group], reducer: Reducer = l1, min_kept: int = 1) -> Granularity:
+def unit(
+    groups: Iterable[Group],
+    reducer: Reducer = l1,
+    min_kept: int | Mapping[str, int] = 1,
+    multiple: int = 1,
+    combine: Reducer | None = None,
+) -> Granularity:
     """Return the granularity of coupled units; scores and unit masks are (size,) by group name.
 
-    The score of a unit is the reduction over the WEIGHTS that make it (biases are never ranked).
+    The score of a unit is the reduction over the WEIGHTS that make it (biases are never ranked): over all
+    their entries together, or, with `combine`, over each weight by itself and then over those scores.
     Contributions that are already one for each unit, keyed by the producing weight, are only squared
     or made absolute by the reducer.
     """
@@ -182,7 +201,7 @@ def unit(groups: Iterable[Group], reducer: Reducer = l1, min_kept: int = 1) -> G
 
     def reduce(contributions: Contributions) -> dict[str, Array]:
         check_float_arrays("contributions", contributions)
-        return {group.name: _reduce_group(group, contributions, reducer) for group in groups}
+        return {group.name: _reduce_group(group, contributions, reducer, combine) for group in groups}
 
     def expand(masks: Masks, params: Params) -> dict[str, Mask]:
         check_masks(masks, {group.name: np.empty(group.size) for group in groups})
@@ -198,7 +217,7 @@ def unit(groups: Iterable[Group], reducer: Reducer = l1, min_kept: int = 1) -> G
         check_masks(masks, params)
         return {group.name: _collapse_group(group, masks, params) for group in groups}
 
-    return Granularity(reduce, expand, collapse, min_kept)  # GRA-19
+    return Granularity(reduce, expand, collapse, min_kept, multiple)  # GRA-19
 
 
 def check_parts(group: Group, parts: Iterable[Slice], arrays: Mapping[str, Array]) -> None:
@@ -206,41 +225,58 @@ def check_parts(group: Group, parts: Iterable[Slice], arrays: Mapping[str, Array
     for part in parts:
         if part.array not in arrays:
             raise InvalidInput(f"group {group.name!r}", f"no {part.array!r}", f"one of {sorted(arrays)}")
-        shape, length = arrays[part.array].shape, group.size * part.span
+        shape, length = arrays[part.array].shape, len(part.units)
         if not 0 <= part.axis < len(shape) or shape[part.axis] != length:
             got = f"array {part.array!r} of shape {shape}"
             raise InvalidInput(f"group {group.name!r}", got, f"length {length} along axis {part.axis}")
+        if part.units and not -1 <= min(part.units) <= max(part.units) < group.size:
+            got = f"units {min(part.units)} to {max(part.units)} in {part.array!r}"
+            raise InvalidInput(f"group {group.name!r}", got, f"units 0 to {group.size - 1}, and -1 for none")  # GRA-18
 
 
 def unit_labels(part: Slice, shape: tuple[int, ...]) -> Labels:
-    """Return the unit of every entry (flat, C order) of an array of this shape."""
-    along = np.arange(shape[part.axis]) // part.span
+    """Return the unit of every entry (flat, C order) of an array of this shape, -1 for none."""
     others = [length if axis == part.axis else 1 for axis, length in enumerate(shape)]
-    return np.broadcast_to(along.reshape(others), shape).ravel()
+    return np.broadcast_to(np.reshape(part.units, others), shape).ravel()
 
 
 def spread(mask: Mask, part: Slice, shape: tuple[int, ...]) -> Mask:
-    """Return the mask of one array from the mask (size,) of its units."""
-    return mask[unit_labels(part, shape)].reshape(shape)  # GRA-09
+    """Return the mask of one array from the mask (size,) of its units; what is in no unit is kept."""
+    others = [length if axis == part.axis else 1 for axis, length in enumerate(shape)]
+    return np.broadcast_to(along(mask, part).reshape(others), shape).copy()  # GRA-09
 
 
-def _reduce_group(group: Group, contributions: Contributions, reducer: Reducer) -> Array:
+def along(mask: Mask, part: Slice) -> Mask:
+    """Return the mask of the indices along the slice's axis, from the mask (size,) of the units."""
+    return np.append(mask, True)[np.asarray(part.units, np.intp)]  # -1, no unit of the group, takes the last
+
+
+def _reduce_group(group: Group, contributions: Contributions, reducer: Reducer, combine: Reducer | None) -> Array:
     ranked = [part for part in group.producers if is_weight(part.array)]
     if not ranked:
         raise InvalidInput(f"group {group.name!r}", f"producers {group.producers}", "at least one weight")
     check_parts(group, ranked, contributions)
-    values = [np.ravel(contributions[part.array]).astype(np.float64) for part in ranked]  # GRA-17
-    labels = [unit_labels(part, contributions[part.array].shape) for part in ranked]
-    return reducer(np.concatenate(values), np.concatenate(labels), group.size)  # GRA-08
+    members = [_member(part, contributions[part.array]) for part in ranked]
+    if combine is None:
+        values, labels = (np.concatenate(each) for each in zip(*members, strict=True))
+        return reducer(values, labels, group.size)  # GRA-08
+    scores = [reducer(values, labels, group.size) for values, labels in members]
+    return combine(np.concatenate(scores), np.tile(np.arange(group.size), len(scores)), group.size)  # GRA-21
+
+
+def _member(part: Slice, contributions: Array) -> tuple[Array, Labels]:
+    """Return the contributions, as float64, that belong to a unit, and the unit of each."""
+    labels = unit_labels(part, contributions.shape)
+    values = np.ravel(contributions).astype(np.float64)  # GRA-17
+    return values[labels >= 0], labels[labels >= 0]
 
 
 def _collapse_group(group: Group, masks: Masks, params: Params) -> Mask:
     check_parts(group, group.producers, params)
-    shapes = {part: params[part.array].shape for part in group.producers}
-    whole = {part: masks.get(part.array, np.ones(shape, np.bool_)) for part, shape in shapes.items()}
-    values = np.concatenate([np.ravel(mask) for mask in whole.values()])
-    labels = np.concatenate([unit_labels(part, shape) for part, shape in shapes.items()])
-    return _uniform(group.name, values, labels, group.size)
+    whole = [masks.get(part.array, np.ones(params[part.array].shape, np.bool_)) for part in group.producers]
+    labels = np.concatenate([unit_labels(*each) for each in zip(group.producers, map(np.shape, whole), strict=True)])
+    values = np.concatenate([np.ravel(mask) for mask in whole])
+    return _uniform(group.name, values[labels >= 0], labels[labels >= 0], group.size)
 
 
 def n_of_m(scores: Scores, keep: int, of: int, within: Masks | None = None, axis: int = 1) -> dict[str, Mask]:

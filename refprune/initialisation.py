@@ -34,7 +34,9 @@ def initialise(
     draw: Initialiser = he_normal,
     dtype: DTypeLike = np.float32,
 ) -> dict[str, Array]:
-    """Return parameters of these shapes: weights drawn in the mapping's order, one-dimensional arrays zero.
+    """Return parameters of these shapes: weights drawn in the mapping's order, one-dimensional arrays zero or one.
+
+    One: gamma and running variances. Zero: biases, beta and running means.
 
     Drawn in float64 and then cast: every dtype starts from the same draws.
 
@@ -48,6 +50,11 @@ def initialise(
         if not shape or min(shape) < 1:
             raise InvalidInput(f"shape of {name!r}", shape, "one axis or more, each of length >= 1")
     return {
-        name: (draw(rng, shape) if len(shape) > 1 else np.zeros(shape)).astype(dtype)  # INI-04
+        name: (draw(rng, shape) if len(shape) > 1 else np.full(shape, _constant(name))).astype(dtype)  # INI-04
         for name, shape in shapes.items()
     }  # INI-03
+
+
+def _constant(name: str) -> float:
+    """Return what a one-dimensional array starts with."""
+    return 1.0 if name.endswith((".gamma", ".running_var")) else 0.0  # INI-06

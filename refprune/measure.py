@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from refprune import ops
-from refprune.arrays import Array, Masks, Params, check_masks, weights
+from refprune.arrays import Array, Masks, Params, check_masks, learned, weights
 from refprune.backprop import check_labels, forward
 from refprune.errors import InvalidInput
-from refprune.network import Network, infer_shapes, layers
+from refprune.network import Network, layers, owner
+from refprune.shapes import infer_shapes
 
 
 def accuracy(network: Network, params: Params, x: Array, labels: Array) -> float:
@@ -42,7 +43,10 @@ def _logits(network: Network, params: Params, x: Array, labels: Array) -> Array:
 
 
 class Counts(NamedTuple):
-    """Exact counts. `prunable` are the weights; `parameters` all of it, biases included."""
+    """Exact counts. `prunable` are the weights; `parameters` all that is learned, biases included.
+
+    Running statistics are bytes, and no parameters.
+    """
 
     parameters: int
     parameters_kept: int
@@ -83,8 +87,8 @@ def count(network: Network, params: Params, masks: Masks | None = None) -> Count
         raise InvalidInput("network", "no weight", "at least one: a fraction of nothing has no meaning")
     kept = {name: _kept(array, masks, name) for name, array in params.items()}  # MEA-12: nothing is written
     return Counts(
-        parameters=sum(array.size for array in params.values()),
-        parameters_kept=sum(kept.values()),
+        parameters=sum(array.size for array in learned(params).values()),  # MEA-13
+        parameters_kept=sum(kept[name] for name in learned(params)),
         prunable=sum(array.size for array in ranked.values()),
         prunable_kept=sum(kept[name] for name in ranked),
         macs=sum(ranked[name].size * positions[name] for name in ranked),  # MEA-05
@@ -96,9 +100,15 @@ def count(network: Network, params: Params, masks: Masks | None = None) -> Count
 
 
 def output_positions(network: Network, params: Params) -> dict[str, int]:
-    """Return weight name -> at how many positions it is applied: 1 for dense, OH * OW for a convolution."""
+    """Return weight name -> at how many positions it is applied: 1 for dense, OH * OW for a convolution.
+
+    A weight that several layers share is applied by each of them.
+    """
     shapes = infer_shapes(network, params)
-    return {f"{node.name}.weight": prod(shapes[node.name][1:]) for node in layers(network)}  # MEA-10
+    positions = {f"{owner(node)}.weight": 0 for node in layers(network)}
+    for node in layers(network):
+        positions[f"{owner(node)}.weight"] += prod(shapes[node.name][1:])  # MEA-10, MEA-14
+    return positions
 
 
 def bitmask_bytes(array: Array, kept: int) -> int:

@@ -6,13 +6,11 @@ Specification: docs/spec/network.md.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, replace
-from math import prod
+from math import inf
 from typing import Any
 
-from refprune import ops
-from refprune.arrays import Params
 from refprune.errors import InvalidInput
 from refprune.ops import Padding, Pair
 
@@ -30,19 +28,51 @@ class Input:
 
 @dataclass(frozen=True)
 class Dense:
-    """`ops.dense` with parameters `name.weight` (out, in) and `name.bias` (out,)."""
+    """`ops.dense` with parameters `name.weight` (out, in) and, with a bias, `name.bias` (out,).
+
+    A layer that `shares` uses the parameters of the layer of that name, and owns none.
+    """
 
     name: str
+    bias: bool = True
+    shares: str = ""
     inputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Conv2d:
-    """`ops.conv2d` with parameters `name.weight` (out, in, kh, kw) and `name.bias` (out,)."""
+    """`ops.conv2d` with parameters `name.weight` (out, in / groups, kh, kw) and, with a bias, `name.bias` (out,)."""
 
     name: str
     stride: Pair = (1, 1)
     padding: Padding = (0, 0, 0, 0)
+    groups: int = 1
+    bias: bool = True
+    shares: str = ""
+    inputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DepthwiseConv2d:
+    """`ops.conv2d` with as many groups as channels, however many there are: `name.weight` (m * C, 1, kh, kw).
+
+    Output r reads channel r // m.
+    """
+
+    name: str
+    stride: Pair = (1, 1)
+    padding: Padding = (0, 0, 0, 0)
+    bias: bool = True
+    inputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BatchNorm:
+    """`ops.batch_norm` with `name.gamma`, `name.beta`, `name.running_mean`, `name.running_var`, each (channels,)."""
+
+    name: str
+    eps: float = 1e-5
+    momentum: float = 0.1
     inputs: tuple[str, ...] = ()
 
 
@@ -69,10 +99,35 @@ class AvgPool2d:
 
 
 @dataclass(frozen=True)
+class GlobalAvgPool2d:
+    """`ops.global_avg_pool2d`: one pixel a channel, (C, 1, 1)."""
+
+    name: str
+    inputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Relu:
     """`ops.relu`."""
 
     name: str
+    inputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sigmoid:
+    """`ops.sigmoid`."""
+
+    name: str
+    inputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """`ops.dropout` in training, with a mask that is data; nothing in evaluation."""
+
+    name: str
+    rate: float = 0.5
     inputs: tuple[str, ...] = ()
 
 
@@ -84,8 +139,39 @@ class Flatten:
     inputs: tuple[str, ...] = ()
 
 
-Node = Input | Dense | Conv2d | MaxPool2d | AvgPool2d | Relu | Flatten
-"""A named step; `inputs` names the nodes it reads (the one before, when not said)."""
+@dataclass(frozen=True)
+class Add:
+    """`ops.add` of two values or more of one shape; the same one twice is allowed."""
+
+    name: str
+    inputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Concat:
+    """`ops.concat` of two values or more along the channels; the same one twice is allowed."""
+
+    name: str
+    inputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Split:
+    """`ops.split` into parts of `sizes` channels: the one node with several values, `name[0]`, `name[1]`, ...
+
+    The sizes are the one width that no array tells; removal changes them (`surgery.compact_network`).
+    """
+
+    name: str
+    sizes: tuple[int, ...]
+    inputs: tuple[str, ...] = ()
+
+
+Node = (
+    Input | Dense | Conv2d | DepthwiseConv2d | BatchNorm | MaxPool2d | AvgPool2d | GlobalAvgPool2d
+    | Relu | Sigmoid | Dropout | Flatten | Add | Concat | Split
+)  # fmt: skip
+"""A named step; `inputs` names the values it reads (the one before, when not said)."""
 Network = tuple[Node, ...]
 """Nodes in topological order, the `Input` first, the logits last, every input named."""
 
@@ -93,19 +179,64 @@ OPS: Mapping[str, type[Node]] = {
     "input": Input,
     "dense": Dense,
     "conv2d": Conv2d,
+    "depthwise_conv2d": DepthwiseConv2d,
+    "batch_norm": BatchNorm,
     "max_pool2d": MaxPool2d,
     "avg_pool2d": AvgPool2d,
+    "global_avg_pool2d": GlobalAvgPool2d,
     "relu": Relu,
+    "sigmoid": Sigmoid,
+    "dropout": Dropout,
     "flatten": Flatten,
+    "add": Add,
+    "concat": Concat,
+    "split": Split,
 }
 """The JSON name of every record."""
 INTEGER_FIELDS: Mapping[str, tuple[int | None, int]] = {
     "shape": (None, 1),
+    "sizes": (None, 1),
     "size": (2, 1),
     "stride": (2, 1),
     "padding": (4, 0),
 }
 """Field of a record -> how many integers it has (None: one or more), and the least of each."""
+NUMBER_FIELDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    "groups": ("an integer >= 1", lambda value: type(value) is int and value >= 1),
+    "bias": ("true or false", lambda value: type(value) is bool),
+    "shares": ("the name of a layer, or none", lambda value: type(value) is str),
+    "eps": ("a float above 0", lambda value: type(value) is float and 0 < value < inf),
+    "momentum": ("a float in [0, 1]", lambda value: type(value) is float and 0 <= value <= 1),
+    "rate": ("a float in [0, 1)", lambda value: type(value) is float and 0 <= value < 1),
+}
+"""Field of a record -> what it has to be."""
+
+
+def values_of(node: Node) -> tuple[str, ...]:
+    """Return the names of what a node computes: its own, or that of each part of a split."""
+    return tuple(f"{node.name}[{part}]" for part in range(len(node.sizes))) if isinstance(node, Split) else (node.name,)
+
+
+def owner(node: Node) -> str:
+    """Return the name of the layer whose parameters a layer uses: its own, unless it shares another's."""
+    return getattr(node, "shares", "") or node.name
+
+
+def layers(network: Network) -> list[Node]:
+    """Return the dense and convolution nodes, in order."""
+    return [node for node in network if isinstance(node, Dense | Conv2d | DepthwiseConv2d)]
+
+
+def parameters(node: Node) -> tuple[str, ...]:
+    """Return the names of the arrays a node uses."""
+    match node:
+        case Dense() | Conv2d() | DepthwiseConv2d():
+            parts: tuple[str, ...] = ("weight", "bias") if node.bias else ("weight",)
+        case BatchNorm():
+            parts = ("gamma", "beta", "running_mean", "running_var")
+        case _:
+            parts = ()
+    return tuple(f"{owner(node)}.{part}" for part in parts)
 
 
 def build(*nodes: Node) -> Network:
@@ -121,32 +252,49 @@ def build(*nodes: Node) -> Network:
     for node in nodes:
         if not isinstance(node, Node):
             raise InvalidInput("network", f"the node {node!r}", "one of the records of this module")
-        before = tuple(earlier.name for earlier in network)
-        network.append(_checked_node(_with_inputs(node, before), before))
+        network.append(_checked_node(_with_inputs(node, network), network))
+    if isinstance(network[-1], Split):
+        raise InvalidInput(f"node {network[-1].name!r}", "a split as the last node", "a node with one value")
     return tuple(network)
 
 
-def _with_inputs(node: Node, before: tuple[str, ...]) -> Node:
+def _with_inputs(node: Node, before: list[Node]) -> Node:
     """Return the node reading the one before it, if it does not say what it reads."""
-    return replace(node, inputs=before[-1:]) if before and node.inputs == () else node  # NET-01
+    silent = bool(before) and isinstance(node.inputs, tuple) and not node.inputs
+    return replace(node, inputs=(before[-1].name,)) if silent else node  # NET-01
 
 
-def _checked_node(node: Node, before: tuple[str, ...]) -> Node:
+def _checked_node(node: Node, before: list[Node]) -> Node:
     _check_fields(node)  # NET-05
-    if node.name in before:
+    values = [value for earlier in before for value in values_of(earlier)]
+    taken = {*values, *(earlier.name for earlier in before)}
+    if taken & {node.name, *values_of(node)}:
         raise InvalidInput("network", f"a second node named {node.name!r}", "one name for each node")
     if isinstance(node, Input) == bool(before):
         raise InvalidInput(f"node {node.name!r}", "an Input", "an Input as the first node and nowhere else")
     for name in node.inputs:
-        if name not in before:
-            raise InvalidInput(f"node {node.name!r}", f"input {name!r}", f"one of the nodes before it, {before}")
-    if before and len(node.inputs) != 1:
-        raise InvalidInput(f"node {node.name!r}", f"inputs {node.inputs}", "one input")
+        if name not in values:
+            raise InvalidInput(f"node {node.name!r}", f"input {name!r}", f"one of the values before it, {values}")
+    least, most = (2, inf) if isinstance(node, Add | Concat) else (1, 1)
+    if before and not least <= len(node.inputs) <= most:
+        expected = "one input" if most == 1 else "two inputs or more"
+        raise InvalidInput(f"node {node.name!r}", f"inputs {node.inputs}", expected)
+    _check_shared(node, before)
     return node
 
 
+def _check_shared(node: Node, before: list[Node]) -> None:
+    """Refuse parameters of a layer that is not before this one, is of another kind, or owns none itself."""
+    if not getattr(node, "shares", ""):
+        return
+    source = next((earlier for earlier in before if earlier.name == owner(node)), None)
+    if type(source) is not type(node) or owner(source) != source.name or parameters(source) != parameters(node):
+        expected = f"a {type(node).__name__} before it with parameters of its own and bias {getattr(node, 'bias', '')}"
+        raise InvalidInput(f"node {node.name!r}", f"shares {owner(node)!r}", expected)  # NET-07
+
+
 def _check_fields(node: Node) -> None:
-    """Refuse names that are no text and numbers that are no tuples of Python integers in range."""
+    """Refuse names that are no text, and numbers that are no Python numbers in range."""
     texts = (node.name, *node.inputs) if isinstance(node.inputs, tuple) else (None,)
     if not all(isinstance(text, str) and text for text in texts):
         raise InvalidInput(f"node {node.name!r}", f"inputs {node.inputs!r}", "a name and a tuple of names, as text")
@@ -154,6 +302,9 @@ def _check_fields(node: Node) -> None:
         if hasattr(node, field) and not _are_integers(getattr(node, field), length, least):
             got = f"{field} {getattr(node, field)!r}"
             raise InvalidInput(f"node {node.name!r}", got, f"a tuple of {length or 'some'} integers >= {least}")
+    for field, (expected, fits) in NUMBER_FIELDS.items():
+        if hasattr(node, field) and not fits(getattr(node, field)):
+            raise InvalidInput(f"node {node.name!r}", f"{field} {getattr(node, field)!r}", expected)
 
 
 def _are_integers(value: object, length: int | None, least: int) -> bool:
@@ -202,84 +353,3 @@ def _node_from_json(entry: Any) -> Node:
 
 def _tuples(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
-
-
-def infer_shapes(network: Network, params: Params) -> dict[str, Shape]:
-    """Return the shape of one example at every node, and refuse what does not fit, naming the node.
-
-    Raises:
-        InvalidInput: a parameter missing, unknown, or of a shape the node cannot use; no output left.
-    """
-    expected = {f"{node.name}.{part}" for node in layers(network) for part in ("weight", "bias")}
-    if set(params) != expected:  # NET-04
-        got = f"missing {sorted(expected - set(params))}, unknown {sorted(set(params) - expected)}"
-        raise InvalidInput("parameters", got, f"exactly {sorted(expected)}")
-    shapes: dict[str, Shape] = {}
-    for node in network:
-        shapes[node.name] = _node_shape(node, [shapes[name] for name in node.inputs], params)  # NET-03
-    return shapes
-
-
-def layers(network: Network) -> list[Node]:
-    """Return the nodes that own parameters, in order."""
-    return [node for node in network if isinstance(node, Dense | Conv2d)]
-
-
-def _node_shape(node: Node, inputs: list[Shape], params: Params) -> Shape:
-    match node:
-        case Input():
-            return node.shape
-        case Dense():
-            return _dense_shape(node, inputs[0], params)
-        case Conv2d():
-            return _conv_shape(node, inputs[0], params)
-        case MaxPool2d() | AvgPool2d():
-            _require(node, inputs[0], 3)
-            return (inputs[0][0], *_window_shape(node, inputs[0], node.size, node.stride, node.padding))
-        case Flatten():
-            return (prod(inputs[0]),)
-        case Relu():
-            return inputs[0]
-    raise InvalidInput(f"node {node.name!r}", type(node).__name__, f"one of {sorted(OPS)}")
-
-
-def _dense_shape(node: Dense, shape: Shape, params: Params) -> Shape:
-    _require(node, shape, 1)
-    weight, bias = params[f"{node.name}.weight"].shape, params[f"{node.name}.bias"].shape
-    if len(weight) != 2 or weight[1] != shape[0]:
-        raise InvalidInput(f"{node.name}.weight", f"shape {weight}", f"(out, {shape[0]}), its input being {shape}")
-    return _checked_bias(node, bias, weight)
-
-
-def _conv_shape(node: Conv2d, shape: Shape, params: Params) -> Shape:
-    _require(node, shape, 3)
-    weight, bias = params[f"{node.name}.weight"].shape, params[f"{node.name}.bias"].shape
-    if len(weight) != 4 or weight[1] != shape[0]:
-        raise InvalidInput(f"{node.name}.weight", f"shape {weight}", f"(out, {shape[0]}, kh, kw), its input {shape}")
-    window = _window_shape(node, shape, weight[2:], node.stride, node.padding)
-    return (*_checked_bias(node, bias, weight), *window)
-
-
-def _checked_bias(node: Node, bias: Shape, weight: Shape) -> Shape:
-    if bias != weight[:1] or not weight[0]:
-        raise InvalidInput(f"{node.name}.bias", f"shape {bias}", f"({max(weight[0], 1)},)")
-    return bias
-
-
-def _require(node: Node, shape: Shape, rank: int) -> None:
-    if len(shape) != rank:
-        kind = "(features,)" if rank == 1 else "(C, H, W)"
-        raise InvalidInput(f"node {node.name!r}", f"an input of shape {shape}", f"an input of shape {kind}")
-
-
-def _window_shape(node: Node, shape: Shape, size: Shape, stride: Pair, padding: Padding) -> Pair:
-    """Return the output's rows and columns; every window must hold at least one entry that is not padding."""
-    if min(size) < 1:
-        raise InvalidInput(f"node {node.name!r}", f"a window of {size}", "at least one row and one column")
-    if any(side >= window for side, window in zip(padding, (*size, *size), strict=True)):
-        raise InvalidInput(f"node {node.name!r}", f"padding {padding}", f"less than the window {size} on every side")
-    top, left, bottom, right = padding
-    padded = (shape[1] + top + bottom, shape[2] + left + right)
-    if padded[0] < size[0] or padded[1] < size[1]:
-        raise InvalidInput(f"node {node.name!r}", f"an input of {padded} with padding", f"at least {size}")
-    return ops.output_size(padded, (size[0], size[1]), stride)

@@ -6,6 +6,7 @@ Every array comes in as the network checked it; nothing is validated here.
 Specification: docs/spec/ops.md.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -26,10 +27,11 @@ class DenseCache(NamedTuple):
     w: Array  # (out, in)
 
 
-def dense(x: Array, w: Array, b: Array) -> tuple[Array, DenseCache]:
+def dense(x: Array, w: Array, b: Array | None) -> tuple[Array, DenseCache]:
     """Return `y = w x + b`."""
     y = w @ x  # (out, N) = (out, in) (in, N)
-    y += b[:, None]  # OPS-01
+    if b is not None:
+        y += b[:, None]  # OPS-01
     return y, DenseCache(x, w)
 
 
@@ -44,43 +46,54 @@ def dense_backward(dy: Array, cache: DenseCache, *, need_dx: bool) -> tuple[Arra
 class ConvCache(NamedTuple):
     """What `conv2d_backward` needs."""
 
-    patches: Array  # (C * kh * kw, OH * OW * N)
-    w: Array  # (O, C, kh, kw)
+    patches: Array  # (G, C / G * kh * kw, OH * OW * N)
+    w: Array  # (O, C / G, kh, kw)
     x_shape: tuple[int, ...]  # (C, H, W, N)
     stride: Pair
     padding: Padding
 
 
-def conv2d(x: Array, w: Array, b: Array, stride: Pair, padding: Padding) -> tuple[Array, ConvCache]:
+def conv2d(
+    x: Array, w: Array, b: Array | None, stride: Pair, padding: Padding, groups: int = 1
+) -> tuple[Array, ConvCache]:
     """Return the cross-correlation `y[o,i,j] = b[o] + sum_{c,u,v} w[o,c,u,v] x[c, i*s+u, j*s+v]`.
 
-    One matrix product of the kernels (O, C*kh*kw) with the patches (C*kh*kw, OH*OW*N).
+    One matrix product of the kernels with the patches; for each of G groups of its own, whose O / G outputs
+    read C / G consecutive channels. Depthwise convolution is G = C.
     """
-    out, channels, kh, kw = w.shape
+    kh, kw = w.shape[2:]
     x = np.ascontiguousarray(x)  # the network's input is a view, the batch far apart; patches copy neighbours
     windows = _windows(pad(x, padding, 0), (kh, kw), stride)  # (C, OH, OW, N, kh, kw)
     height, width, count = windows.shape[1:4]
-    patches = windows.transpose(0, 4, 5, 1, 2, 3).reshape(channels * kh * kw, -1)
-    y = w.reshape(out, -1) @ patches  # (O, OH*OW*N)
-    y += b[:, None]  # OPS-02
-    return y.reshape(out, height, width, count), ConvCache(patches, w, x.shape, stride, padding)
+    patches = windows.transpose(0, 4, 5, 1, 2, 3).reshape(groups, len(x) // groups * kh * kw, -1)
+    y = _kernels(w, groups) @ patches  # (G, O / G, OH*OW*N)  # OPS-15
+    y = y.reshape(len(w), height, width, count)
+    if b is not None:
+        y += b[:, None, None, None]  # OPS-02
+    return y, ConvCache(patches, w, x.shape, stride, padding)
 
 
 def conv2d_backward(dy: Array, cache: ConvCache, *, need_dx: bool) -> tuple[Array | None, Array, Array]:
     """Return dx, dw, db; dx is None when nobody needs it."""
-    out = cache.w.shape[0]
-    dy_matrix = dy.reshape(out, -1)  # (O, OH*OW*N)
-    dw = (dy_matrix @ cache.patches.T).reshape(cache.w.shape)  # (O, C, kh, kw)
-    db = dy_matrix.sum(axis=1)  # (O,)
+    groups = len(cache.patches)
+    dy_matrix = dy.reshape(groups, len(cache.w) // groups, -1)  # (G, O / G, OH*OW*N)
+    dw = (dy_matrix @ cache.patches.transpose(0, 2, 1)).reshape(cache.w.shape)  # (O, C / G, kh, kw)
+    db = dy_matrix.sum(axis=2).ravel()  # (O,)
     if not need_dx:
         return None, dw, db  # OPS-13
-    return _scatter_patches(cache.w.reshape(out, -1).T @ dy_matrix, dy.shape, cache), dw, db  # OPS-02
+    dpatches = _kernels(cache.w, groups).transpose(0, 2, 1) @ dy_matrix  # (G, C / G * kh * kw, OH*OW*N)
+    return _scatter_patches(dpatches, dy.shape, cache), dw, db  # OPS-02
+
+
+def _kernels(w: Array, groups: int) -> Array:
+    """Return w (O, C / G, kh, kw) as matrices (G, O / G, C / G * kh * kw)."""
+    return w.reshape(groups, len(w) // groups, -1)
 
 
 def _scatter_patches(dpatches: Array, dy_shape: tuple[int, ...], cache: ConvCache) -> Array:
     """Add each patch entry's gradient to the input it was copied from (the transpose of taking patches)."""
-    _, channels, kh, kw = cache.w.shape
-    dpatches = dpatches.reshape(channels, kh, kw, *dy_shape[1:])  # (C, kh, kw, OH, OW, N)
+    kh, kw = cache.w.shape[2:]
+    dpatches = dpatches.reshape(cache.x_shape[0], kh, kw, *dy_shape[1:])  # (C, kh, kw, OH, OW, N)
     dx = np.zeros(_padded_shape(cache.x_shape, cache.padding), dpatches.dtype)  # OPS-12
     for u, v in np.ndindex(kh, kw):
         _offset(dx, u, v, dy_shape[1:3], cache.stride)[...] += dpatches[:, u, v]
@@ -154,6 +167,106 @@ def relu(x: Array) -> tuple[Array, Array]:
 def relu_backward(dy: Array, x: Array) -> Array:
     """Return `dy * (x > 0)`: the derivative at 0 is 0."""
     return dy * (x > 0)  # OPS-07
+
+
+def sigmoid(x: Array) -> tuple[Array, Array]:
+    """Return `1 / (1 + exp(-x))`, 1/2 at 0; the cache is y."""
+    small = np.exp(-np.abs(x))  # never overflows
+    y = np.where(x < 0, small, 1) / (1 + small)  # OPS-16
+    return y, y
+
+
+def sigmoid_backward(dy: Array, y: Array) -> Array:
+    """Return `dy * y * (1 - y)`."""
+    return np.asarray(dy * y * (1 - y))  # OPS-16
+
+
+def dropout(x: Array, kept: Array, rate: float) -> tuple[Array, Array]:
+    """Return `x / (1 - rate)` where `kept` (the shape of x, bool), 0 elsewhere; the cache is that factor."""
+    factor = (kept / (1 - rate)).astype(x.dtype)  # OPS-17
+    return x * factor, factor
+
+
+def dropout_backward(dy: Array, factor: Array) -> Array:
+    """Return `dy * factor`."""
+    return dy * factor  # OPS-17
+
+
+class NormCache(NamedTuple):
+    """What `batch_norm_backward` needs."""
+
+    normal: Array  # (C, ..., N): (x - mean) / sqrt(var + eps)
+    gamma: Array  # (C,)
+    root: Array  # (C,): sqrt(var + eps)
+
+
+def batch_norm(x: Array, gamma: Array, beta: Array, mean: Array, var: Array, eps: float) -> tuple[Array, NormCache]:
+    """Return `y = gamma (x - mean) / sqrt(var + eps) + beta` for x (C, ..., N), channel by channel.
+
+    Training takes mean and var from the batch (`moments`), evaluation the running ones.
+    """
+    root = np.sqrt(var + eps)  # OPS-18
+    normal = (x - _channels(mean, x)) / _channels(root, x)
+    return normal * _channels(gamma, x) + _channels(beta, x), NormCache(normal, gamma, root)  # OPS-18
+
+
+def batch_norm_backward(dy: Array, cache: NormCache) -> tuple[Array, Array, Array]:
+    """Return dx, dgamma, dbeta where mean and var are the batch's own: both depend on every x of the channel."""
+    axes = tuple(range(1, dy.ndim))
+    dbeta, dgamma = dy.sum(axis=axes), (dy * cache.normal).sum(axis=axes)  # (C,)
+    entries = dy[0].size
+    centred = dy - _channels(dbeta / entries, dy) - cache.normal * _channels(dgamma / entries, dy)
+    return centred * _channels(cache.gamma / cache.root, dy), dgamma, dbeta  # OPS-18
+
+
+def moments(x: Array) -> tuple[Array, Array]:
+    """Return mean and variance (over n) of each channel of x (C, ..., N), each (C,)."""
+    axes = tuple(range(1, x.ndim))
+    mean = x.mean(axis=axes)
+    return mean, np.square(x - _channels(mean, x)).mean(axis=axes)  # OPS-18
+
+
+def running(old: Array, new: Array, momentum: float) -> Array:
+    """Return `(1 - momentum) old + momentum new`."""
+    return np.asarray((1 - momentum) * old + momentum * new)  # OPS-19
+
+
+def unbiased(var: Array, entries: int) -> Array:
+    """Return `var n / (n - 1)`, what a running variance is made of."""
+    return np.asarray(var * (entries / (entries - 1)))  # OPS-19
+
+
+def _channels(values: Array, x: Array) -> Array:
+    """Return values (C,) so that they meet x (C, ..., N) channel by channel."""
+    return values.reshape(-1, *[1] * (x.ndim - 1))
+
+
+def global_avg_pool2d(x: Array) -> tuple[Array, tuple[int, ...]]:
+    """Return the mean of each channel, (C, 1, 1, N); the cache is x's shape."""
+    return x.mean(axis=(1, 2), keepdims=True), x.shape  # OPS-20
+
+
+def global_avg_pool2d_backward(dy: Array, x_shape: tuple[int, ...]) -> Array:
+    """Share each channel's gradient equally among its pixels."""
+    return np.broadcast_to(dy / (x_shape[1] * x_shape[2]), x_shape)  # OPS-20
+
+
+def add(xs: Sequence[Array]) -> Array:
+    """Return the sum of arrays of one shape, from the first to the last; each has the gradient dy."""
+    total = xs[0] + xs[1]  # OPS-21
+    for x in xs[2:]:
+        total += x
+    return total
+
+
+def concat(xs: Sequence[Array]) -> Array:
+    """Return the arrays one behind the other along the channels."""
+    return np.concatenate(xs)  # OPS-22
+
+
+def split(x: Array, sizes: Sequence[int]) -> tuple[Array, ...]:
+    """Return consecutive parts of these many channels: the gradient of `concat`, as `concat` is of `split`."""
+    return tuple(np.split(x, np.cumsum(sizes)[:-1]))  # OPS-23
 
 
 def flatten(x: Array) -> tuple[Array, tuple[int, ...]]:

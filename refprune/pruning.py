@@ -10,14 +10,26 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from refprune.arrays import Array, Masks, Params, Scores, apply_masks
-from refprune.backprop import check_examples
+from refprune.backprop import check_kept
 from refprune.criteria import Criterion, Evidence, contribute
 from refprune.errors import InvalidInput, check_integer
 from refprune.granularity import Granularity
 from refprune.network import Network
 from refprune.schedules import Schedule, firing_steps, sparsity_at
 from refprune.selection import Scope, Sparsity, select
-from refprune.training import Optimiser, Rate, State, Step, check_batches, mask_state, one_step, start, train
+from refprune.training import (
+    Kept,
+    Optimiser,
+    Rate,
+    State,
+    Step,
+    check_batches,
+    check_run,
+    mask_state,
+    one_step,
+    start,
+    train,
+)
 
 Collect = Callable[[Params], Evidence]
 """Parameters -> evidence, from data of the caller's choice."""
@@ -63,11 +75,11 @@ def prune(method: Method, evidence: Evidence, sparsity: Sparsity, within: Pruned
             selection refuse.
     """
     check_levels(method, evidence.params)
-    masks = within.masks if within else {}
-    scores = method.granularity.reduce(contribute(method.criterion, evidence, masks))
+    masks, how = within.masks if within else {}, method.granularity
+    scores = how.reduce(contribute(method.criterion, evidence, masks))
     alive = within.unit_masks if within else None
-    selection = select(scores, sparsity, method.scope, alive, method.granularity.min_kept)
-    expanded = method.granularity.expand(selection.masks, evidence.params)
+    selection = select(scores, sparsity, method.scope, alive, how.min_kept, how.multiple)
+    expanded = how.expand(selection.masks, evidence.params)
     return Pruned(scores, selection.masks, expanded, selection.short)  # PRU-01
 
 
@@ -110,11 +122,17 @@ def take_snapshot(params: Params, step: int) -> Snapshot:
 
 
 def training_run(
-    network: Network, x: Array, labels: Array, batches: Sequence[Array], optimiser: Optimiser, rate: Rate
+    network: Network,
+    x: Array,
+    labels: Array,
+    batches: Sequence[Array],
+    optimiser: Optimiser,
+    rate: Rate,
+    kept: Kept | None = None,
 ) -> Run:
     """Return the run over these batches, from any step on, with a fresh optimiser each time."""
     return lambda params, masks, first: train(
-        network, params, x, labels, batches, optimiser, rate, masks, first
+        network, params, x, labels, batches, optimiser, rate, masks, first, kept
     )  # PRU-09
 
 
@@ -168,6 +186,7 @@ def prune_while_training(
     batches: Sequence[Array],
     optimiser: Optimiser,
     rate: Rate,
+    kept: Kept | None = None,
 ) -> Iterator[GradualStep]:
     """Return one GradualStep for each batch; pruning happens after t updates for each t that fires [Zhu2017].
 
@@ -182,7 +201,7 @@ def prune_while_training(
     fires = frozenset(firing_steps(schedule, len(batches)))
     check_levels(method, params)
     check_batches(x, labels, batches)
-    check_examples(network, params, x, labels)
+    shapes = check_run(network, params, x, labels, batches)
 
     def fire(state: State, step: int, pruned: Pruned | None) -> tuple[State, Pruned | None]:
         if step not in fires:
@@ -194,7 +213,9 @@ def prune_while_training(
         state, pruned = fire(start(params, optimiser), 0, None)
         for number, rows in enumerate(batches):
             masks = pruned.masks if pruned else {}
-            loss, state = one_step(network, state, x[rows], labels[rows], optimiser, rate(number), masks)
+            left = kept(number) if kept else {}
+            check_kept(network, shapes, len(rows), left)
+            loss, state = one_step(network, state, x[rows], labels[rows], optimiser, rate(number), masks, left)
             state, pruned = fire(state, number + 1, pruned)
             yield GradualStep(Step(loss, state), pruned)
 

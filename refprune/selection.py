@@ -19,6 +19,8 @@ Pools = Mapping[str, tuple[str, ...]]
 """Pool -> names of the tensors that compete in it."""
 Scope = Callable[[Iterable[str]], Pools]
 """Names -> pools."""
+Least = int | Mapping[str, int]
+"""A number for every tensor, or tensor -> number (0 for one that is not named)."""
 SAMPLE = 1 << 16
 """Values that are sampled to find a threshold among many more; any number gives the same masks."""
 
@@ -45,7 +47,8 @@ def select(
     sparsity: Sparsity | Mapping[str, Sparsity],
     scope: Scope = local,
     within: Masks | None = None,
-    min_kept: int = 0,
+    min_kept: Least = 0,
+    multiple: int = 1,
 ) -> Selection:
     """Return the masks that remove exactly the stated part of every pool.
 
@@ -55,6 +58,7 @@ def select(
         scope: who competes with whom.
         within: what is still alive (a missing name: all of it); nothing removed ever returns.
         min_kept: how many of its best alive entries each tensor keeps whatever is asked.
+        multiple: what each tensor keeps is rounded up to a multiple of this, as far as that many are alive.
 
     Raises:
         InvalidInput: a NaN score of an alive entry, a sparsity that is not one, a target below what is
@@ -62,16 +66,54 @@ def select(
     """
     check_float_arrays("scores", scores)
     check_masks(within or {}, scores)
-    min_kept = check_integer("min_kept", min_kept, least=0)
+    least, multiple = _least(min_kept, scores), check_integer("multiple", multiple, least=1)
     pools = checked_pools(scope(scores), scores)
     targets = _targets(pools, sparsity)
     alive = {name: _alive(name, array, within or {}) for name, array in scores.items()}  # SEL-19
     masks: dict[str, Mask] = {}
     short: dict[str, int] = {}
     for pool, names in pools.items():
-        kept, short[pool] = _select_pool(pool, names, scores, alive, targets[pool], min_kept)
-        masks |= kept
+        kept, missed = _select_pool(pool, names, scores, alive, targets[pool], least)
+        rounded = {name: _rounded(scores[name], alive[name], mask, multiple) for name, mask in kept.items()}
+        masks |= rounded
+        short[pool] = missed + _kept_count(rounded) - _kept_count(kept)  # SEL-11
     return Selection({name: masks[name] for name in scores}, short)  # SEL-13
+
+
+def _least(min_kept: Least, names: Iterable[str]) -> dict[str, int]:
+    """Return how many each tensor keeps."""
+    given = min_kept if isinstance(min_kept, Mapping) else dict.fromkeys(names, min_kept)
+    unknown = sorted(set(given) - set(names))
+    if unknown:
+        raise InvalidInput("min_kept", f"tensors {unknown}", f"some of {sorted(names)}")
+    return {name: check_integer("min_kept", given.get(name, 0), least=0) for name in names}
+
+
+def least_under_caps(sizes: Mapping[str, int], caps: Mapping[str, float]) -> dict[str, int]:
+    """Return how many each tensor keeps so that at most the part `caps` of it is removed, and one stays.
+
+    `min_kept = max(1, n - floor(cap * n))`: the cap holds after the step, whatever was removed before.
+
+    Raises:
+        InvalidInput: a cap that is no number in [0, 1], or of an unknown tensor.
+    """
+    unknown = sorted(set(caps) - set(sizes))
+    if unknown:
+        raise InvalidInput("caps", f"tensors {unknown}", f"some of {sorted(sizes)}")
+    for name, cap in caps.items():
+        check_fraction(f"cap of {name!r}", cap)
+    return {name: max(1, size - int(float(caps.get(name, 1.0)) * size)) for name, size in sizes.items()}  # SEL-20
+
+
+def _rounded(scores: Array, alive: Mask, kept: Mask, multiple: int) -> Mask:
+    """Return the best alive entries, as many as are kept, rounded up to the multiple if so many are alive."""
+    count = int(np.count_nonzero(kept))
+    wanted = min(-(-count // multiple) * multiple, int(np.count_nonzero(alive)))
+    return kept if wanted == count else reserve(scores, alive, wanted)  # SEL-21
+
+
+def _kept_count(masks: Masks) -> int:
+    return sum(int(np.count_nonzero(mask)) for mask in masks.values())
 
 
 def checked_pools(pools: Pools, names: Iterable[str]) -> Pools:
@@ -103,7 +145,7 @@ def _alive(name: str, scores: Array, within: Masks) -> Mask:
 
 
 def _select_pool(
-    pool: str, names: tuple[str, ...], scores: Scores, alive: Masks, sparsity: Sparsity, min_kept: int
+    pool: str, names: tuple[str, ...], scores: Scores, alive: Masks, sparsity: Sparsity, least: Mapping[str, int]
 ) -> tuple[dict[str, Mask], int]:
     """Return the masks of the pool's tensors, and how many entries it is short."""
     size = sum(scores[name].size for name in names)
@@ -112,9 +154,9 @@ def _select_pool(
     count = removal_count(sparsity, size)
     check_nested(pool, count, size - sum(int(np.count_nonzero(alive[name])) for name in names))
     ranked, living = [scores[name] for name in names], [alive[name] for name in names]
-    if min_kept == 0:
+    if not any(least[name] for name in names):
         return dict(zip(names, keep_best_fast(ranked, living, count), strict=True)), 0
-    set_aside = [reserve(*tensor, min_kept) for tensor in zip(ranked, living, strict=True)]
+    set_aside = [reserve(scores[name], alive[name], least[name]) for name in names]
     flat_scores, flat_alive, reserved = (_joined(arrays) for arrays in (ranked, living, set_aside))
     short = max(0, count - (size - int(np.count_nonzero(reserved))))  # SEL-11
     return _split(keep_best(flat_scores, flat_alive, count - short, reserved), names, scores), short

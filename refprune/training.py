@@ -7,17 +7,17 @@ Specification: docs/spec/training.md.
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
 
-from refprune.arrays import Array, Grads, Mask, Masks, Params, apply_masks, check_masks, masked
-from refprune.backprop import check_examples, trace_checked
+from refprune.arrays import Array, Grads, Mask, Masks, Params, apply_masks, check_masks, learned, masked
+from refprune.backprop import check_examples, check_kept, check_normalised, trace_checked
 from refprune.errors import InvalidInput, check_integer
-from refprune.network import Network
+from refprune.network import Network, Shape
 
 Slots = tuple[Array, ...]
 """An optimiser's memory of one parameter: arrays of its shape, zero at the start."""
@@ -25,6 +25,8 @@ Formula = Callable[[Array, Array, Slots, float, int], tuple[Array, Slots]]
 """(w, gradient, slots, learning rate, update number from 1) -> (new w, new slots), all of them new arrays."""
 Rate = Callable[[int], float]
 """Step, counted from 0 -> learning rate of that step's update."""
+Kept = Callable[[int], Masks]
+"""Step -> for every dropout node what it leaves of that step's batch, (m, ...) bool."""
 
 
 class Optimiser(NamedTuple):
@@ -128,7 +130,7 @@ def start(params: Params, optimiser: Optimiser, masks: Masks | None = None) -> S
         InvalidInput: masks that do not fit.
     """
     params = apply_masks(params, masks or {})  # TRN-12, TRN-14
-    slots = {name: tuple(np.zeros_like(w) for _ in range(optimiser.slots)) for name, w in params.items()}
+    slots = {name: tuple(np.zeros_like(w) for _ in range(optimiser.slots)) for name, w in learned(params).items()}
     return State(params, slots)
 
 
@@ -149,6 +151,8 @@ def mask_state(state: State, masks: Masks) -> State:
 def update(state: State, grads: Grads, optimiser: Optimiser, rate: float, masks: Masks) -> State:
     """Return the state after one update; kept coordinates move as if the others did not exist.
 
+    Running statistics stay as they are: no gradient moves them.
+
     Raises:
         InvalidInput: gradients that are not keyed, shaped and typed as the parameters, a state of another
             optimiser, a learning rate that is none, masks that do not fit, a formula that changes shape or dtype.
@@ -156,8 +160,8 @@ def update(state: State, grads: Grads, optimiser: Optimiser, rate: float, masks:
     _check_update(state, grads, optimiser)
     check_masks(masks, state.params)
     rate, count = _number("learning rate", rate), state.updates + 1
-    params, slots = {}, {}
-    for name, w in state.params.items():
+    params, slots = dict(state.params), {}
+    for name, w in learned(state.params).items():
         given, mask = (w, grads[name], *state.slots[name]), masks.get(name)
         moved, memory = optimiser.formula(w, grads[name], state.slots[name], rate, count)  # TRN-08
         params[name] = _settled(name, moved, mask, given)  # TRN-06
@@ -182,11 +186,11 @@ def _settled(name: str, array: Array, mask: Mask | None, given: tuple[Array, ...
 
 
 def _check_update(state: State, grads: Grads, optimiser: Optimiser) -> None:
-    expected = {name: (w.shape, w.dtype) for name, w in state.params.items()}
+    expected = {name: (w.shape, w.dtype) for name, w in learned(state.params).items()}
     got = {name: (g.shape, g.dtype) for name, g in grads.items()}
     if got != expected:
         raise InvalidInput("gradients", f"arrays {got}", f"arrays {expected}")  # TRN-13
-    for name in state.params:
+    for name in expected:
         count = len(state.slots.get(name, ()))
         if count != optimiser.slots:
             raise InvalidInput(f"state of {name!r}", f"{count} slots", f"the optimiser's {optimiser.slots}")
@@ -200,11 +204,23 @@ class Step(NamedTuple):
 
 
 def one_step(
-    network: Network, state: State, x: Array, labels: Array, optimiser: Optimiser, rate: float, masks: Masks
+    network: Network,
+    state: State,
+    x: Array,
+    labels: Array,
+    optimiser: Optimiser,
+    rate: float,
+    masks: Masks,
+    kept: Masks | None = None,
 ) -> Step:
-    """Return one update on the batch x (N, ...) with labels (N,), which have passed `check_examples`."""
-    passed = trace_checked(network, state.params, x, labels)  # BAC-08: the state is masked
-    return Step(passed.loss, update(state, passed.grads, optimiser, rate, masks))
+    """Return one update on the batch x (N, ...) with labels (N,), which have passed `check_examples`.
+
+    The running statistics become those after the batch; `kept` has the masks of the dropouts.
+    """
+    passed = trace_checked(network, state.params, x, labels, kept or {})  # BAC-08: the state is masked
+    moved = update(state, passed.grads, optimiser, rate, masks)
+    statistics = {name: masked(array, masks.get(name)) for name, array in passed.statistics.items()}  # TRN-06
+    return Step(passed.loss, replace(moved, params={**moved.params, **statistics}))  # TRN-17
 
 
 def steps(
@@ -217,6 +233,7 @@ def steps(
     rate: Rate,
     masks: Masks | None = None,
     first: int = 0,
+    kept: Kept | None = None,
 ) -> Iterator[Step]:
     """Return one Step for each batch from batch `first` on; the step's number also gives its learning rate.
 
@@ -231,28 +248,39 @@ def steps(
         rate: learning rate by step.
         masks: what stays removed.
         first: the step the run goes on from.
+        kept: the masks of the network's dropouts, asked for once a step.
 
     Raises:
         InvalidInput: `first` outside the run, a batch that is none, masks that do not fit, examples or labels
             (those that no batch takes among them) that the network cannot be trained on; before any update.
+            Masks of dropouts that do not fit, at their step.
     """
     first = check_integer("first", first, least=0)
     if first > len(batches):
         raise InvalidInput("first", first, f"a step in [0, {len(batches)}]")
     check_batches(x, labels, batches)
-    if len(batches) > first:
-        check_examples(network, state.params, x, labels)
+    shapes = check_run(network, state.params, x, labels, batches[first:])
     if not callable(rate):
         raise InvalidInput("rate", repr(rate), "a function of the step, such as constant(0.1)")
 
     def run(state: State) -> Iterator[Step]:
         for number in range(first, len(batches)):  # TRN-09
-            rows = batches[number]
-            step = one_step(network, state, x[rows], labels[rows], optimiser, rate(number), masks or {})
+            rows, left = batches[number], kept(number) if kept else {}
+            check_kept(network, shapes, len(rows), left)
+            step = one_step(network, state, x[rows], labels[rows], optimiser, rate(number), masks or {}, left)
             state = step.state
             yield step
 
     return run(mask_state(state, masks or {}))  # TRN-06, TRN-14
+
+
+def check_run(network: Network, params: Params, x: Array, labels: Array, batches: Sequence[Array]) -> dict[str, Shape]:
+    """Refuse examples, labels and sizes of batches that the network cannot be trained on; return all shapes."""
+    if len(batches) == 0:
+        return {}
+    shapes = check_examples(network, params, x, labels)
+    check_normalised(network, shapes, min(map(len, batches)))
+    return shapes
 
 
 def check_batches(x: Array, labels: Array, batches: Sequence[Array]) -> None:
@@ -278,6 +306,7 @@ def train(
     rate: Rate,
     masks: Masks | None = None,
     first: int = 0,
+    kept: Kept | None = None,
 ) -> Params:
     """Return the parameters after all steps from `first` on, with a fresh optimiser.
 
@@ -291,11 +320,12 @@ def train(
         rate: learning rate by step.
         masks: what stays removed, from before the first forward on.
         first: the step the run goes on from.
+        kept: the masks of the network's dropouts, asked for once a step.
 
     Raises:
-        InvalidInput: what `start` and `steps` refuse; before any update.
+        InvalidInput: what `start` and `steps` refuse; before any update, masks of dropouts apart.
     """
     state = start(params, optimiser, masks)  # PRU-09
-    for step in steps(network, state, x, labels, batches, optimiser, rate, masks, first):
+    for step in steps(network, state, x, labels, batches, optimiser, rate, masks, first, kept):
         state = step.state
     return state.params

@@ -11,19 +11,43 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
 from refprune.arrays import Array, Masks, Params, Scores
-from refprune.network import AvgPool2d, Conv2d, Dense, Flatten, Input, MaxPool2d, Network, Relu
+from refprune.network import (
+    OPS,
+    Add,
+    AvgPool2d,
+    BatchNorm,
+    Concat,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    Dropout,
+    Flatten,
+    GlobalAvgPool2d,
+    Input,
+    MaxPool2d,
+    Network,
+    Relu,
+    Sigmoid,
+    Split,
+)
 
 # A call in a message of the suite can be pasted after `from spec_tests.adapter import *`.
 __all__ = [
     "PROFILES",
+    "Add",
     "AvgPool2d",
     "Backend",
+    "BatchNorm",
     "Blocks",
+    "Concat",
     "Conv2d",
     "Declaration",
     "Dense",
+    "DepthwiseConv2d",
+    "Dropout",
     "Elements",
     "Flatten",
+    "GlobalAvgPool2d",
     "Input",
     "MaxPool2d",
     "NofM",
@@ -34,6 +58,8 @@ __all__ = [
     "ScoreCase",
     "SelectCase",
     "Session",
+    "Sigmoid",
+    "Split",
     "TrainCase",
     "TrainStep",
     "Units",
@@ -44,6 +70,11 @@ Profile = Literal["SELECT", "STATEFUL", "SCORE", "APPLY", "TRAIN", "SCHEDULE", "
 PROFILES: tuple[Profile, ...] = (
     "SELECT", "STATEFUL", "SCORE", "APPLY", "TRAIN", "SCHEDULE", "REMOVE", "RANDOM", "ACCOUNT", "STORE"
 )  # fmt: skip
+
+
+OPERATIONS = frozenset(OPS) - {"input"} | {"grouped_conv2d", "shared", "no_bias"}
+"""What a network can be made of: the ops of its JSON form, convolutions with several groups, layers that share
+parameters, layers without a bias."""
 
 
 class Unsupported(Exception):
@@ -71,16 +102,23 @@ class Declaration:
     """Which pools `select` knows."""
     integer_counts: bool = True
     """Whether a sparsity may be an int: a count."""
+    multiples: bool = True
+    """Whether `select` rounds what a group of units keeps to a multiple."""
+    ops: frozenset[str] = OPERATIONS
+    """Of what networks are made that the backend runs, trains or removes units from."""
     removed_zero: Literal["positive", "either"] = "positive"
     """The sign of a removed entry's zero."""
     exact: bool = True
     """Whether forward adds products only, so that small integers come out exactly (no transformed convolution)."""
 
     def __post_init__(self) -> None:
-        """Refuse a misspelt profile: nothing of it would be tested."""
+        """Refuse a misspelt profile or operation: nothing of it would be tested."""
         unknown = set(self.profiles) - set(PROFILES)
         if unknown:
             raise ValueError(f"profiles: got {sorted(unknown)}, expected some of {PROFILES}")
+        strange = set(self.ops) - OPERATIONS
+        if strange:
+            raise ValueError(f"ops: got {sorted(strange)}, expected some of {sorted(OPERATIONS)}")
 
 
 # SELECT
@@ -93,9 +131,13 @@ class Elements:
 
 @dataclass(frozen=True)
 class Units:
-    """Scores are 1-d, one for each unit of a group; each group keeps at least `min_kept` of its alive units."""
+    """Scores are 1-d, one for each unit of a group; each group keeps at least `min_kept` of its alive units.
+
+    How many it keeps is rounded up to a `multiple`, as far as that many are alive.
+    """
 
     min_kept: int = 1
+    multiple: int = 1
 
 
 @dataclass(frozen=True)
@@ -243,13 +285,16 @@ class Backend(Protocol):
         ...
 
     def forward(self, network: Network, params: Params, masks: Masks, x: Array) -> Array:
-        """APPLY. Return the logits (N, classes) of the masked network."""
+        """APPLY. Return the logits (N, classes) of the masked network in use: running statistics, no dropout."""
         ...
 
     def loss_and_grads(
         self, network: Network, params: Params, masks: Masks, x: Array, labels: Array
     ) -> tuple[float, Params]:
-        """TRAIN. Return the batch-mean loss of the masked network, and its gradients (any value where masked)."""
+        """TRAIN. Return the batch-mean loss of the masked network in training, and its gradients.
+
+        They may be anything where masked; running statistics have none.
+        """
         ...
 
     def train(self, case: TrainCase) -> Sequence[TrainStep]:

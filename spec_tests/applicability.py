@@ -8,9 +8,25 @@ from numbers import Integral
 
 import pytest
 
+from refprune.network import OPS, Network, layers
 from spec_tests.adapter import Backend, Blocks, Declaration, Elements, NofM, SelectCase, Units
 
 KINDS = {Elements: "element", Units: "unit", Blocks: "block", NofM: "n_of_m"}
+
+
+def operations(network: Network) -> set[str]:
+    """Return what a network is made of, in the words of `Declaration.ops`."""
+    names = {kind: op for op, kind in OPS.items()}
+    found = {names[type(node)] for node in network[1:]}
+    found |= {"no_bias" for node in layers(network) if not getattr(node, "bias", True)}
+    found |= {"shared" for node in layers(network) if getattr(node, "shares", "")}
+    return found | {"grouped_conv2d" for node in layers(network) if getattr(node, "groups", 1) > 1}
+
+
+def undeclared(declaration: Declaration, network: Network) -> str:
+    """Return why a network is outside what is declared; empty when it is inside."""
+    strange = sorted(operations(network) - declaration.ops)
+    return f"{declaration.name} declares no op {strange[0]}" if strange else ""
 
 
 def outside(declaration: Declaration, case: SelectCase) -> str:
@@ -21,6 +37,9 @@ def outside(declaration: Declaration, case: SelectCase) -> str:
         f"no granularity {kind}": kind not in declaration.granularities,
         f"no {case.pools} pools": case.pools not in declaration.pools,
         "no masks of what is alive": bool(case.within) and not declaration.within,
+        "no multiples": isinstance(case.granularity, Units)
+        and case.granularity.multiple != 1
+        and not declaration.multiples,
         "no integer counts": isinstance(sparsity, Integral) and not declaration.integer_counts,
     }
     return next((f"declares {reason}" for reason, holds in reasons.items() if holds), "")

@@ -4,16 +4,20 @@ import functools
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Literal, NoReturn, TypeVar
 
 import numpy as np
 import pytest
+from hypothesis import reject
+from hypothesis.errors import Unsatisfiable, UnsatisfiedAssumption
 
 from refprune.data import shared_file
+from refprune.network import Input
 from spec_tests.adapter import Profile, Unsupported
+from spec_tests.applicability import undeclared
 
 Function = TypeVar("Function", bound=Callable[..., None])
 Kind = Literal["example", "property"]
@@ -64,12 +68,15 @@ def requirement(name: str, kind: Kind, profile: Profile | None = None) -> Callab
             if profile is not None and backend is not None:
                 if profile not in backend.declaration.profiles:
                     pytest.skip(f"not applicable: {backend.declaration.name} does not claim {profile}")
-                kwargs["backend"] = _Recorded(backend)
+                kwargs["backend"] = _Recorded(backend, kind)
             try:
                 with _warnings_of(backend):
                     function(*args, **kwargs)
             except Exception as error:
-                raise _violation(name, error, kwargs.get("backend")) from error
+                recorded = kwargs.get("backend")
+                if isinstance(error, Unsatisfiable) and isinstance(recorded, _Recorded) and recorded.outside:
+                    pytest.skip(f"not applicable: {recorded.outside}")
+                raise _violation(name, error, recorded) from error
 
         CHECKS.append(Check(name, kind, profile, check))
         return check  # type: ignore[return-value]  # functools.wraps keeps the signature
@@ -78,10 +85,16 @@ def requirement(name: str, kind: Kind, profile: Profile | None = None) -> Callab
 
 
 class _Recorded:
-    """A backend that remembers its last call, for the message of an exception."""
+    """A backend that is asked within its declared ops only, and remembers its last call for the message.
 
-    def __init__(self, backend: Any) -> None:
-        self.backend, self.last = backend, ""
+    A network of other ops is not applicable: an example is skipped with the reason, a drawn case is drawn again. Where
+    no drawn case is inside, the check is skipped.
+    """
+
+    def __init__(self, backend: Any, kind: Kind) -> None:
+        self.backend, self.kind, self.last = backend, kind, ""
+        self.outside = ""
+        """Why the last case that was left out is outside of what is declared."""
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.backend, name)
@@ -89,6 +102,7 @@ class _Recorded:
             return found
 
         def operation(*arguments: Any, **named: Any) -> Any:
+            self._check_ops([*arguments, *named.values()])
             try:
                 return found(*arguments, **named)
             except Exception:
@@ -96,6 +110,17 @@ class _Recorded:
                 raise
 
         return operation
+
+    def _check_ops(self, arguments: Iterable[Any]) -> None:
+        for argument in arguments:
+            network = getattr(argument, "network", argument)
+            if isinstance(network, tuple) and network and isinstance(network[0], Input):
+                reason = undeclared(self.backend.declaration, network)
+                if reason and self.kind == "property":
+                    self.outside = reason
+                    reject()
+                if reason:
+                    pytest.skip(f"not applicable: {reason}")
 
 
 @contextmanager
@@ -162,7 +187,7 @@ def refuses(action: Callable[[], object], call: str) -> Exception:
     """Require an exception, and return it."""
     try:
         got = action()
-    except Unsupported:
+    except (Unsupported, UnsatisfiedAssumption):
         raise
     except Exception as error:  # noqa: BLE001  any exception is a refusal
         return error

@@ -8,7 +8,9 @@ import sys
 import refprune
 from refprune.errors import InvalidInput
 from refprune.lab import download, run
+from refprune.lab.exchange import command as exchange
 from refprune.lab.explain import command as explain
+from refprune.lab.extras import MissingExtra
 from refprune.lab.report import command as report
 from refprune.lab.workers import WorkerFailed
 
@@ -32,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     except InvalidInput as error:
         print(f"refprune: {error}", file=sys.stderr)
         return USAGE
-    except (OSError, WorkerFailed) as error:
+    except (OSError, WorkerFailed, MissingExtra) as error:
         print(f"refprune: {error}", file=sys.stderr)
         return FAILURE
     except KeyboardInterrupt:
@@ -55,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="refprune", description="The reference implementation of pruning.")
     parser.add_argument("--version", action="version", version=f"refprune {refprune.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for command in (run, explain, report, download):
+    for command in (run, explain, report, exchange, download):
         command.register(commands)
     return parser
 

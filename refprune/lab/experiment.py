@@ -24,13 +24,14 @@ from refprune.granularity import Granularity, Group, block, element, l1, sum_the
 from refprune.initialisation import initialise
 from refprune.lab import folder as run_folder
 from refprune.lab import store
+from refprune.lab.cifar import cifar10
 from refprune.lab.progress import Progress, Show
 from refprune.measure import accuracy, count, loss
 from refprune.network import Network, Shape
 from refprune.pruning import Method, Round, check_levels, iterate
 from refprune.schedules import CURVES, rounds
 from refprune.selection import Scope
-from refprune.surgery import compact, unread_units
+from refprune.surgery import compact, compact_network, unread_units
 from refprune.training import Rate, constant, sgd, start, step_decay, steps
 
 SCOPES: dict[str, Scope] = {"local": selection.local, "global": selection.global_}
@@ -120,7 +121,7 @@ class Reporter:
 
 
 def prepare(settings: Settings, folder: Path) -> Setup:
-    """Return what the settings name; `folder` holds mnist/, where that is the data.
+    """Return what the settings name; `folder` holds the data, but for the digits.
 
     Raises:
         InvalidInput: data that is not there, images too small for the network, a criterion that does not
@@ -137,7 +138,7 @@ def prepare(settings: Settings, folder: Path) -> Setup:
 
 
 def run_seed(settings: Settings, seed: int, show: Show, data: Path, made: Path) -> dict[str, Any]:
-    """Return the figures of one run; `data` holds mnist/ where that is needed, networks go into `made`."""
+    """Return the figures of one run; `data` holds the data, but for the digits; networks go into `made`."""
     setup, rng = prepare(settings, data), np.random.default_rng(seed)
     place = run_folder.seed_folder(made, settings.network, seed)
     first = Progress(settings.network, seed, 0, _updates(settings, setup.data), "training")
@@ -148,7 +149,7 @@ def run_seed(settings: Settings, seed: int, show: Show, data: Path, made: Path) 
         run_folder.save_round(place, number, turn.pruned.scores, turn.pruned.unit_masks)
     states = _states(experiment, dense, turns[-1], setup.groups)
     for name in run_folder.STATES:
-        store.save(place / name, setup.network, *states[name])
+        store.save(place / name, *states[name])
     figures = _figures(experiment, states, turns, place)
     try:
         json.dumps(figures, allow_nan=False)
@@ -165,9 +166,11 @@ def _updates(settings: Settings, data: Split) -> int:
 
 
 def load(settings: Settings, folder: Path) -> Split:
-    """Return the data the settings name; `folder` holds mnist/."""
+    """Return the data the settings name; `folder` holds mnist/, cifar-10-batches-bin/ or cifar-10-batches-py/."""
     if settings.data == "digits":
         return digits(np.dtype(settings.dtype))
+    if settings.data == "cifar10":
+        return cifar10(folder, np.dtype(settings.dtype))
     if not (folder / "mnist").is_dir():
         expected = "its four files there; `refprune data mnist` fetches them"
         raise InvalidInput("--data mnist", f"no folder {folder / 'mnist'}", expected)
@@ -253,30 +256,31 @@ def _seen(experiment: Experiment, params: Params) -> float:
 
 def _states(
     experiment: Experiment, dense: Params, last: Round, groups: tuple[Group, ...]
-) -> dict[str, tuple[Params, Masks]]:
-    """Return parameters and masks of every row of the table; compacted are the units nothing needs any more."""
-    masks = last.pruned.masks
+) -> dict[str, tuple[Network, Params, Masks]]:
+    """Return network, parameters and masks of every row of the table; compacted is what nothing needs any more."""
+    network, masks = experiment.network, last.pruned.masks
     by_unit = experiment.settings.granularity == "unit"
     unit_masks = last.pruned.unit_masks if by_unit else unread_units(last.retrained, groups, masks)
     small, small_masks = (compact(arrays, groups, unit_masks).arrays for arrays in (last.retrained, masks))
     return {
-        "dense": (dense, {}),
-        "pruned_before_retraining": (last.params, masks),
-        "pruned": (last.retrained, masks),
-        "compact": (small, small_masks),
+        "dense": (network, dense, {}),
+        "pruned_before_retraining": (network, last.params, masks),
+        "pruned": (network, last.retrained, masks),
+        "compact": (compact_network(network, groups, unit_masks), small, small_masks),
     }
 
 
 def _figures(
-    experiment: Experiment, states: dict[str, tuple[Params, Masks]], turns: list[Round], place: Path
+    experiment: Experiment, states: dict[str, tuple[Network, Params, Masks]], turns: list[Round], place: Path
 ) -> dict[str, Any]:
     """Return the figures of every row, measured on the test part."""
     network, test = experiment.network, experiment.data.test
-    rows: dict[str, Any] = {name: _row(network, *state, test) for name, state in states.items()}
+    rows: dict[str, Any] = {name: _row(*state, test) for name, state in states.items()}
     for name in run_folder.STATES:
         rows[name]["bytes_file"] = store.size_of(place / name / store.PARAMS)
-    (masked, masks), (small, _) = states["pruned"], states["compact"]
-    rows["compact"]["max_abs_difference"] = largest_difference(network, small, masked, test.images)
+    (_, masked, masks), (smaller, small, _) = states["pruned"], states["compact"]
+    ours, theirs = forward(smaller, small, test.images), forward(network, masked, test.images)
+    rows["compact"]["max_abs_difference"] = largest_difference(ours, theirs)
     return rows | {
         "layers": {name: _layer(name, masked, masks, small) for name in weights(masked)},
         "rounds": [_round(network, turn, test) for turn in turns],
@@ -317,7 +321,6 @@ def _round(network: Network, turn: Round, part: Dataset) -> dict[str, float]:
     }
 
 
-def largest_difference(network: Network, first: Params, second: Params, images: Array) -> float:
+def largest_difference(ours: Array, theirs: Array) -> float:
     """Return max |logits - logits'| / max(1, max |logits'|)."""
-    ours, theirs = forward(network, first, images), forward(network, second, images)
     return float(np.abs(ours - theirs).max() / max(1.0, float(np.abs(theirs).max())))

@@ -25,3 +25,17 @@ def missing_sentence() -> str:
         return ""
     gains = ", ".join(f"{WANTED[package]} ({package})" for package in missing)
     return f'python -m pip install "refprune[lab]" adds {gains}'
+
+
+class MissingExtra(Exception):
+    """A command that cannot do without a package: a failure, and no wrong usage."""
+
+
+def needs_onnx() -> None:
+    """Refuse to go on without the package onnx.
+
+    Raises:
+        MissingExtra: with one sentence that says what to install.
+    """
+    if not installed("onnx"):
+        raise MissingExtra('networks as ONNX need the package onnx: python -m pip install "refprune[onnx]"')

@@ -19,7 +19,7 @@ from refprune.lab.experiment import Settings, method
 from refprune.lab.folder import Stored, StoredRound
 from refprune.pruning import Method
 from refprune.schedules import CURVES
-from refprune.surgery import compact, unread_units
+from refprune.surgery import compact, compact_network, unread_units
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,9 @@ def _checked(
     if not _equal(how.granularity.expand(last, dense.params), pruned.masks):
         raise InvalidInput(f"{place}, pruned", "masks other than those of the last round", "the same")
     unit_masks = last if settings.granularity == "unit" else unread_units(pruned.params, groups, pruned.masks)
-    if not _equal(compact(pruned.params, groups, unit_masks).arrays, compacted.params):
-        raise InvalidInput(f"{place}, compact", "other parameters", "those of pruned after physical removal")
+    same_network = compact_network(pruned.network, groups, unit_masks) == compacted.network
+    if not same_network or not _equal(compact(pruned.params, groups, unit_masks).arrays, compacted.params):
+        raise InvalidInput(f"{place}, compact", "another network", "that of pruned after physical removal")
     return Finished(settings, seed, place, sparsities, rounds, dense, pruned, groups, how, unit_masks)
 
 

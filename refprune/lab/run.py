@@ -28,7 +28,7 @@ from refprune.lab.results import (
     print_table,
     write_atomically,
 )
-from refprune.lab.timing import seconds_per_batch
+from refprune.lab.timing import ONNXRUNTIME, seconds_per_batch
 from refprune.lab.workers import Report, run_side_by_side
 from refprune.schedules import CURVES
 
@@ -41,6 +41,8 @@ WORKER_VARIABLES = dict.fromkeys(THREAD_VARIABLES, "1") | MEMORY_VARIABLES
 """What each process reads when it starts."""
 MNIST = {"epochs": 4, "retrain_epochs": 1, "rate": 0.01, "retrain_rate": 0.01}
 """MNIST has 46 times the training examples of the digits; at the rate for the digits lenet-5 diverges."""
+CIFAR10 = MNIST
+"""As many training examples, and colours: the same passes over them, and the same rates."""
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -55,9 +57,10 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.add_argument("--network", choices=sorted(ARCHITECTURES), help="one network (default: the two above)")
     parser.add_argument(
         "--data",
-        choices=("digits", "mnist"),
-        help="default digits; mnist is read from $REFPRUNE_DATA/mnist, or from where `refprune data mnist` put it, "
-        "with {epochs} epochs of training and {retrain_epochs} after each round".format(**MNIST),
+        choices=("digits", "mnist", "cifar10"),
+        help="default digits; mnist is read from $REFPRUNE_DATA/mnist, or from where `refprune data mnist` put it; "
+        "cifar10 from cifar-10-batches-bin or cifar-10-batches-py in the same place; both with {epochs} epochs of "
+        "training and {retrain_epochs} after each round".format(**MNIST),
     )
     parser.add_argument("--criterion", choices=sorted(CRITERIA), help="default magnitude")
     parser.add_argument(
@@ -109,7 +112,7 @@ def work(options: argparse.Namespace) -> int:
     """
     began = time.perf_counter()
     runs = _settings(options)
-    data = data_folder() if options.data == "mnist" else Path()
+    data = data_folder() if options.data in ("mnist", "cifar10") else Path()
     alone = options.out.suffix == ".json"
     check_writable(options.out if alone else options.out / folder.RESULTS)
     replaced = "" if alone else folder.check_replaceable(options.out)
@@ -172,8 +175,9 @@ def _document(runs: list[Settings], options: argparse.Namespace, data: Path, mad
         # By themselves, one after another: what else runs on the machine would be measured too.
         seconds = run_side_by_side(_measure, [(jobs,)], show)[0]
     for own, measured in zip(figures, seconds, strict=True):
-        for state, value in measured.items():
-            own[state]["seconds_per_batch"] = value
+        for state, values in measured.items():
+            own[state] |= values
+    in_onnxruntime = any(ONNXRUNTIME in own["dense"] for own in figures)
     by_network = [figures[place : place + len(seeds)] for place in range(0, len(figures), len(seeds))]
     return {
         "format": "refprune-results",
@@ -181,7 +185,7 @@ def _document(runs: list[Settings], options: argparse.Namespace, data: Path, mad
         "seeds": list(seeds),
         "networks": {run.network: over_seeds(own) for run, own in zip(runs, reversed(by_network), strict=True)},
         "settings": {run.network: asdict(run) for run in runs},
-        "environment": environment(),
+        "environment": environment(["onnxruntime"] if in_onnxruntime else []),
     }
 
 
@@ -190,7 +194,7 @@ def _run_one(report: Report, settings: Settings, seed: int, data: Path, made: Pa
     return run_seed(settings, seed, report, data, made)
 
 
-def _measure(report: Report, jobs: list[tuple[Settings, int, Path, Path]]) -> list[dict[str, float]]:  # noqa: ARG001  a job
+def _measure(report: Report, jobs: list[tuple[Settings, int, Path, Path]]) -> list[dict[str, dict[str, float]]]:  # noqa: ARG001  a job
     """Return the seconds per batch of all that was run, in a process of its own."""
     images = {settings: load(settings, data).test.images for settings, _, data, _ in jobs}
     return [seconds_per_batch(made, settings.network, seed, images[settings]) for settings, seed, _, made in jobs]
@@ -210,6 +214,8 @@ def _settings(options: argparse.Namespace) -> list[Settings]:
         given["schedule"] = "linear"
     if options.data == "mnist":
         given |= MNIST
+    if options.data == "cifar10":
+        given |= CIFAR10
     if given.get("granularity") == "unit":
         given.setdefault("scope", "local")  # sums over units of different size do not compare
     chosen = [run for run in DEFAULT_RUNS if run.network == options.network] if options.network else DEFAULT_RUNS

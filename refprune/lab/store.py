@@ -16,7 +16,8 @@ import numpy as np
 from refprune.arrays import Array, Masks, Params, check_float_arrays, check_masks
 from refprune.errors import InvalidInput
 from refprune.lab.extras import installed
-from refprune.network import Network, from_json, infer_shapes, to_json
+from refprune.network import Network, from_json, to_json
+from refprune.shapes import infer_shapes
 
 NETWORK, PARAMS, MASKS = "network.json", "params", "masks"
 """Files of a stored network; the last two with the suffix of their form."""

@@ -177,7 +177,18 @@ class PurePython:
                 masks[name] = np.ones(case.scores[name].shape, np.uint8)
             for name, index in removed:
                 masks[name][index] = 0
+            short[pool] += sum(_widen(case, name, masks[name]) for name in members)
         return masks, short
+
+
+def _widen(case: SelectCase, name: str, mask: Any) -> int:
+    """Bring back the best one by one until a multiple is kept, and say how many came back."""
+    multiple = case.granularity.multiple if isinstance(case.granularity, Units) else 1
+    gone = [e for e in _entries(case, name, 0) if e[2] and not mask[e[0][1]]]
+    back = sorted(gone, key=lambda e: -e[1])[: -int(mask.sum()) % multiple]
+    for (_, index), *_ in back:
+        mask[index] = 1
+    return len(back)
 
 
 Entry = tuple[tuple[str, tuple[int, ...]], float, bool, bool]

@@ -55,9 +55,9 @@ class Reference:
         if isinstance(case.granularity, Blocks):
             tiles = _tiles(case.granularity)
             scores, within = tiles.reduce(scores), tiles.collapse(within, scores) if within else None
-        min_kept = case.granularity.min_kept if isinstance(case.granularity, Units) else 0
+        widths = case.granularity if isinstance(case.granularity, Units) else Units(min_kept=0)
         sparsity: Any = case.sparsity
-        return select(scores, sparsity, SCOPES[case.pools], within, min_kept)
+        return select(scores, sparsity, SCOPES[case.pools], within, widths.min_kept, widths.multiple)
 
     def begin(self, case: SelectCase) -> "_Session":
         """Start with everything alive."""
@@ -113,8 +113,9 @@ class Reference:
     ) -> tuple[Params, Mapping[str, Sequence[int]]]:
         """Turn indices into unit masks, then compact."""
         groups = find_groups(network, params)
-        arrays, kept = surgery.compact(params, groups, surgery.masks_without(groups, units))
-        return arrays, {name: indices.tolist() for name, indices in kept.items()}
+        unit_masks = surgery.masks_without_rows(groups, units)
+        kept = surgery.rows_kept(groups, unit_masks)
+        return surgery.compact(params, groups, unit_masks).arrays, {name: rows.tolist() for name, rows in kept.items()}
 
     def random_mask(self, shapes: Mapping[str, tuple[int, ...]], sparsity: float | int, pools: str, seed: int) -> Masks:
         """Draw from a generator of this seed."""
@@ -156,7 +157,10 @@ def _reduction(case: ScoreCase, contributions: Params) -> Granularity:
     if isinstance(case.granularity, Blocks):
         return _tiles(case.granularity)
     if isinstance(case.granularity, Units):
-        groups = [Group(name, len(array), (Slice(name, 0),), ()) for name, array in contributions.items()]
+        groups = [
+            Group(name, len(array), (Slice(name, 0, tuple(range(len(array)))),), ())
+            for name, array in contributions.items()
+        ]
         return unit(groups, REDUCERS[case.reducer])
     return element()
 

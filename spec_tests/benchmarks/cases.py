@@ -10,6 +10,7 @@ from spec_tests.benchmarks import masks
 from spec_tests.benchmarks.by_hand import HandRun
 from spec_tests.benchmarks.comparison import Build
 from spec_tests.benchmarks.problem import conv_4
+from spec_tests.benchmarks.removal import half_of_vgg_16
 from spec_tests.benchmarks.steps import forward_compacted, forward_masked, step
 
 WEIGHTS = 10_000_000
@@ -20,7 +21,7 @@ class Case(NamedTuple):
 
     name: str
     size: int
-    """Examples in a batch, or weights."""
+    """Examples in a batch, weights, or channels of an image."""
     build: Build
     peer: str
     """What the other side is, after `torch VERSION` where it is PyTorch's."""
@@ -64,5 +65,6 @@ CASES = (
     ),
     Case("local mask 1e7", WEIGHTS, masks.local_mask, f"{PRUNE}.l1_unstructured"),
     Case("select 1e7", WEIGHTS, masks.selection_alone, "kthvalue and a comparison"),
+    Case("vgg-16 coupling and compact", 3, half_of_vgg_16, "the same slices by hand", torch=False, most_ratio=3.0),
     Case("2:4 mask 1e7", WEIGHTS, masks.two_of_four_mask, "topk and scatter"),
 )

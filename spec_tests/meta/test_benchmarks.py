@@ -34,7 +34,7 @@ RECORD: dict[str, Any] = {
     "pairs": 7,
 }
 NAMES = [case.name for case in CASES]
-SMALL = {"step": 4, "forward": 4, "mask": 100_000, "select": 100_000}
+SMALL = {"step": 4, "forward": 4, "mask": 100_000, "select": 100_000, "vgg": 1}
 """Word of a case's name -> a size at which its check takes no second."""
 
 

@@ -20,6 +20,7 @@ from refprune.arrays import Array, Params, apply_masks, weights
 from refprune.coupling import find_groups
 from refprune.criteria import CRITERIA
 from refprune.data import Dataset, Split, digits, shared_file
+from refprune.errors import InvalidInput
 from refprune.lab import experiment, finished, folder, store
 from refprune.lab.cli import main
 from refprune.lab.experiment import SCOPES, Settings, method, run_seed
@@ -923,6 +924,53 @@ def test_compact_of_another_run(entries: Path, capsys: pytest.CaptureFixture[str
     own = entries / OWN
     shutil.rmtree(own / "compact")
     shutil.copytree(own / "dense", own / "compact")
-    assert "compact: got other parameters, expected those of pruned after physical removal" in refused(
+    assert "compact: got another network, expected that of pruned after physical removal" in refused(
         capsys, entries, "fc1[0]"
     )
+
+
+@pytest.fixture(scope="module")
+def with_shortcuts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a run of a network whose units are outputs of several layers."""
+    folder = tmp_path_factory.mktemp("shortcuts") / "run"
+    quick_run(folder, "--network", "resnet-8", "--granularity", "unit", "--sparsity", 0.5, "--seeds", 1, "--rounds", 1)
+    return folder
+
+
+def test_unit_of_several_layers(with_shortcuts: Path) -> None:
+    """Whichever of its outputs is asked about: the same score and rank, and all of them are named."""
+    run = finished.read_finished(with_shortcuts, None, None)
+    gone = int(np.flatnonzero(~run.unit_masks["block2_conv2"])[0])
+    both = f"block2_conv2[{gone}], block2_shortcut[{gone}]"
+    said = [reasons.explain(run, targets.Unit(layer, gone)) for layer in ("block2_conv2", "block2_shortcut")]
+    for one in said:
+        assert one.removed_in_round == 1
+        together = f"{both}, unit {gone} of group block2_conv2"
+        assert [fact.value for fact in one.facts if fact.what == "together"] == [together]
+    assert said[0].rounds == said[1].rounds
+    for parameter in ("gamma", "beta"):
+        one = reasons.explain(run, targets.Entry(f"block2_shortcut_bn.{parameter}", (gone,)))
+        assert f"with unit {gone} of group block2_conv2" in one.answer[0]
+        assert both in [fact.value for fact in one.facts if fact.what == "together"]
+    alone = reasons.explain(run, targets.Unit("block2_conv1", 0))
+    assert all(fact.what != "together" for fact in alone.facts)
+
+
+def test_running_statistics(with_shortcuts: Path) -> None:
+    """They have no score and no mask, and go with their unit all the same."""
+    run = finished.read_finished(with_shortcuts, None, None)
+    for number, kept in enumerate(run.unit_masks["block2_conv2"]):
+        one = reasons.explain(run, targets.Entry("block2_shortcut_bn.running_var", (number,)))
+        assert "was never ranked: running statistics have no score and no mask [ARR-05]." in one.answer[0]
+        gone = f"gone with unit {number} of group block2_conv2, which it is of (removed in round 1)"
+        assert one.facts[-1].value == ("still in its array: its unit stays" if kept else gone)
+        assert (len(one.answer) == 2) is not kept
+
+
+def test_name_of_no_parameter(with_shortcuts: Path) -> None:
+    """Of a large network only what is near is named: the arrays of a normalisation, the layers."""
+    params = finished.read_finished(with_shortcuts, None, None).dense.params
+    with pytest.raises(InvalidInput, match=r"expected one of the parameters conv1_bn\.gamma, .*running_var or of the"):
+        targets.read_target("conv1_bn[3]", params)
+    with pytest.raises(InvalidInput, match=r"expected a parameter such as conv1\.weight or one of the layers conv1, "):
+        targets.read_target("block1_add[3]", params)

@@ -19,9 +19,10 @@ FLOORS = (
     {"arrays", "data", "schedules"},
     {"ops", "criteria", "selection"},
     {"network", "granularity"},
-    {"architectures", "initialisation", "backprop", "coupling"},
+    {"shapes", "architectures", "initialisation"},
+    {"backprop", "coupling"},
     {"evidence", "training", "surgery"},
-    {"pruning", "measure"},
+    {"pruning", "measure", "folding"},
 )
 """The modules of the core from the ground up; a module may import only from floors below its own."""
 CHECKOUT = (ROOT / "pyproject.toml").is_file()
@@ -45,7 +46,7 @@ def floor_of(module: str) -> int:
 
 
 def core_files() -> list[Path]:
-    """Return the files of the core, the catalogue of criteria included."""
+    """Return the files of the core, the catalogues of criteria and of architectures included."""
     return sorted(path for path in PACKAGE.rglob("*.py") if "lab" not in path.parts and "_shared" not in path.parts)
 
 
@@ -103,11 +104,12 @@ def code_lines(path: Path) -> int:
 
 
 def test_the_core_can_be_read_in_an_evening(record_property: Callable[[str, object], None]) -> None:
-    core = [path for path in core_files() if "criteria" not in path.parts]
+    """The catalogues, criteria and architectures, are not counted: one reads the entry that one wants."""
+    core = [path for path in core_files() if not {"criteria", "architectures"} & set(path.parts)]
     code = sum(map(code_lines, core))
     lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in core)
     record_property("summary", f"core: {code} lines of code in {len(core)} files ({lines} with prose and blank lines)")
-    assert code <= 1560  # 1500, and what docs/decisions/0008 adds
+    assert code <= 2150  # 1500, and what docs/decisions/0008 and 0009 add
 
 
 @pytest.mark.skipif(not CHECKOUT, reason="traceability is checked in a checkout, where the page is")

@@ -1,6 +1,7 @@
 """A verdict is one sentence with its id, and its call can be pasted: it gives the same failing case again."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from spec_tests import adapter
 from spec_tests.adapter import Declaration, Elements, SelectCase
+from spec_tests.backends.reference import Reference
 from spec_tests.kit.checks import all_checks
 from spec_tests.mutants.catalogue import mutants
 from spec_tests.verdicts import Violation, call, show
@@ -40,6 +42,19 @@ def test_a_crash_carries_its_call() -> None:
         Violation, match=r"^SEL-15: raised IndexError: no case like 1\n    \[backend\.select\(SelectCase"
     ):
         example.run(Crashing())
+
+
+def test_other_ops_are_not_applicable() -> None:
+    """Examples and drawn cases of ops that are not declared skip the check; drawn cases of declared ones run."""
+
+    class Narrow(Reference):
+        declaration = replace(Reference.declaration, name="narrow", ops=frozenset({"dense", "relu"}))
+
+    checks = {check.name: check for check in all_checks()}
+    for name in ("test_ops.test_sigmoid_example", "test_ops.test_sigmoid"):
+        with pytest.raises(pytest.skip.Exception, match=r"^not applicable: narrow declares no op "):
+            checks[name].run(Narrow())
+    checks["test_ops.test_relu"].run(Narrow())
 
 
 def test_calls_in_messages_can_be_pasted() -> None:

@@ -1,6 +1,7 @@
 """report.html: it needs nothing but itself, says what results.json says, and is seen whole by a browser."""
 
 import argparse
+import importlib.util
 import json
 import os
 import re
@@ -18,11 +19,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from refprune.architectures import ARCHITECTURES
 from refprune.errors import InvalidInput
 from refprune.lab.folder import load_state
 from refprune.lab.report import command as report
 from refprune.lab.report import wording
+from refprune.lab.report.drawing import GAP, WIDEST, drawing
 from refprune.lab.report.markup import Markup, joined, tag
+from refprune.lab.report.pictures import WIDTH
+from refprune.lab.report.wiring import boxes, place
+from refprune.network import Add, Concat, Conv2d, Dense, DepthwiseConv2d, Input, Relu, Sigmoid, Split, build
+from refprune.shapes import infer_shapes
 from spec_tests.meta.quick import quick_run
 from spec_tests.meta.test_run import refprune
 
@@ -32,6 +39,8 @@ LOWEST = {"accuracy", "accuracy_before_retraining", "sparsity", "sparsity_all_pa
 """Figures of which the lowest is the worst; of all others it is the highest."""
 COLOURS = {"dense": 0x0072B2, "masked": 0xE69F00, "compacted": 0x009E73}
 WIDTHS = (400, 1280)
+MEASURED = all(importlib.util.find_spec(package) for package in ("onnx", "onnxruntime"))
+"""Whether a run here measures onnxruntime too."""
 
 
 class Element:
@@ -134,8 +143,15 @@ def test_semantics(page: Element) -> None:
     assert levels[0] == 1
     assert levels.count(1) == 1
     assert all(after <= before + 1 for before, after in pairwise(levels))
-    assert {image.attributes["alt"][:5] for image in page.all("img")} == {"Line ", "Bar c", "Histo", "Two p", "Pictu"}
-    assert len(page.all("figure")) == len(page.all("img")) == len(page.all("figcaption")) == 12
+    assert {image.attributes["alt"][:5] for image in page.all("img")} == {
+        "Drawi",
+        "Line ",
+        "Bar c",
+        "Histo",
+        "Two p",
+        "Pictu",
+    }
+    assert len(page.all("figure")) == len(page.all("img")) == len(page.all("figcaption")) == 14
     assert all(table.all("caption")[0].text() for table in page.all("table"))
     assert {head.attributes["scope"] for head in page.all("th")} == {"col", "row", "rowgroup"}
     assert max(Counter(one.attributes["id"] for one in page.all() if "id" in one.attributes).values()) == 1
@@ -242,13 +258,62 @@ def test_words_of_the_charts(page: Element, figures: dict[str, Any]) -> None:
             assert f"{words}: masked {times[0]:.2f}, compacted {times[1]:.2f}" in told
 
 
+def test_every_width_is_told(page: Element, figures: dict[str, Any]) -> None:
+    """The drawing says of every layer how wide it was and is, in the seed that is shown."""
+    for name, network in figures["networks"].items():
+        told = " ".join(image.attributes["alt"] for image in section(page, f"network-{name}").all("img"))
+        for layer, one in network["layers"].items():
+            units = [one[key]["seeds"][0] for key in ("units", "units_compact")]
+            assert f"{layer.removesuffix('.weight')}: {units[0]} to {units[1]}, " in told
+
+
+@pytest.mark.parametrize("name", sorted(ARCHITECTURES))
+def test_drawing_of_every_network(name: str) -> None:
+    """Every layer, sum, concatenation and split has a box in one part or two; no two things in a row overlap."""
+    example = (1, 28, 28) if name == "lenet-5" else (3, 32, 32)
+    network, shapes = ARCHITECTURES[name](example, 10)
+    values = infer_shapes(network, {parameter: np.zeros(shape) for parameter, shape in shapes.items()})
+    parts = drawing(network, values, {value: (1, *shape[1:]) for value, shape in values.items()})
+    told = Counter(re.findall(r"(?:\. |; )([^ :]+): (\d+)", " ".join(part.text for part in parts)))
+    drawn = {node.name for node in network if isinstance(node, Conv2d | DepthwiseConv2d | Dense | Add | Concat | Split)}
+    assert {box for box, _ in told} == drawn | {"image"}
+    assert sum(told.values()) == len(told) + len(parts) - 1
+    for row in place(boxes(network), WIDEST, WIDTH - 0.1, GAP):
+        for left, right in pairwise(sorted(row.values(), key=lambda one: one.x)):
+            assert left.x + left.width / 2 + GAP <= right.x - right.width / 2 + 1e-9
+
+
+def test_drawing_of_small_nodes() -> None:
+    """A small node goes to the box it follows; behind a fork, to the one it leads to, or it has a box of its own."""
+    network = build(
+        Input("image", (4,)),
+        Relu("before"),
+        Dense("one", inputs=("before",)),
+        Sigmoid("two", inputs=("before",)),
+        Relu("three", inputs=("one",)),
+        Add("sum", inputs=("three", "two")),
+        Dense("last"),
+    )
+    found = {name: (box.sources, box.steps, box.depth) for name, box in boxes(network).items()}
+    assert found == {
+        "image": ((), ["input", "relu"], 0),
+        "one": (("image",), ["dense", "relu"], 1),
+        "sum": (("one", "image"), ["sigmoid", "add"], 2),
+        "last": (("sum",), ["dense"], 3),
+    }
+
+
 def test_mask_saves_nothing_and_the_page_says_so(page: Element, figures: dict[str, Any]) -> None:
     for name, network in figures["networks"].items():
         said = section(page, f"network-{name}").text()
         assert "The masked network has exactly the MACs and exactly the bytes on disk of the dense one." in said
         for row in ("pruned", "compact"):
-            times = network[row]["seconds_per_batch"]["mean"] / network["dense"]["seconds_per_batch"]["mean"]
-            assert f"For one batch it took {times:.2f} times as long (" in said
+            for suffix, lead in (("", "For one batch"), ("_onnxruntime", "In onnxruntime")):
+                figure = f"seconds_per_batch{suffix}"
+                assert (figure in network[row]) is (figure == "seconds_per_batch" or MEASURED)
+                if figure in network[row]:
+                    times = network[row][figure]["mean"] / network["dense"][figure]["mean"]
+                    assert f"{lead} it took {times:.2f} times as long (" in said
         parameters = network["compact"]["macs"]["mean"] / network["dense"]["macs"]["mean"]
         assert f"The compacted network has {parameters:.2f} times the MACs" in said
 
@@ -448,7 +513,7 @@ def test_edges(options: tuple[object, ...], tmp_path: Path) -> None:
     """Nothing removed, everything removed, blocks, units: the page is written and says which."""
     quick_run(tmp_path, "--seeds", 1, "--rounds", 1, "--network", *options)
     page = Page((tmp_path / "report.html").read_text()).root
-    assert len(page.all("img")) == 6
+    assert len(page.all("img")) == 7
     assert ("kept like every other" in page.text()) is (options[-2:] == ("--sparsity", 0))
     assert "weights removed by the mask100.0" in page.text() or options[-2:] != ("--sparsity", 1)
     assert "nan" not in page.text()
@@ -526,9 +591,9 @@ def test_seen_whole(browse: Callable[..., str], framed: Path, scheme: str) -> No
     assert {verdict["width"] for verdict in verdicts} == set(WIDTHS)
     for verdict in verdicts:
         assert verdict["dark"] is (scheme == "dark")
-        assert len(verdict["pictures"]) == 12
+        assert len(verdict["pictures"]) == 14
         assert min(verdict["pictures"]) > 100
-        assert verdict["darkPictures"] == (12 if scheme == "dark" else 0)
+        assert verdict["darkPictures"] == (14 if scheme == "dark" else 0)
         assert verdict["overflow"] <= 0
         assert verdict["outside"] == []
         assert verdict["resources"] == []
@@ -541,7 +606,7 @@ def test_screenshot(browse: Callable[..., str], run: Path, tmp_path: Path, schem
     """What is drawn has the three states in their own colours, on paper of the scheme's colour."""
     from matplotlib.image import imread
 
-    browse(run / "report.html", scheme, "--window-size=1280,2600", f"--screenshot={tmp_path / 'page.png'}")
+    browse(run / "report.html", scheme, "--window-size=1280,3900", f"--screenshot={tmp_path / 'page.png'}")
     pixels = (imread(tmp_path / "page.png")[..., :3] * 255).round().astype(int) @ [0x10000, 0x100, 1]
     colours, counts = np.unique(pixels, return_counts=True)
     assert len(colours) > 100

@@ -15,12 +15,16 @@ from jsonschema import Draft202012Validator
 import refprune.lab
 from refprune.errors import InvalidInput
 from refprune.lab.experiment import Settings
+from refprune.lab.folder import STATES
 from refprune.lab.report.figures import NEEDED, check_figures
+from refprune.lab.results import over_seeds
 from spec_tests.meta.quick import quick_run
 
 SCHEMA = json.loads((Path(refprune.lab.__file__).parent / "results.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = Draft202012Validator(SCHEMA)
 Place = tuple[str | int, ...]
+AMOUNTS = ("seconds_per_batch", "seconds_per_batch_onnxruntime")
+"""Measured of every network on disk; the second only where onnxruntime is installed."""
 NOT_REQUIRED = {"published_data", "threads", "networks", "settings", "layers"}
 """Objects whose keys are names: to take one of them away is no damage that a schema sees."""
 
@@ -79,7 +83,11 @@ def without(document: Any, place: Place) -> Any:
 
 def required(place: Place) -> bool:
     """Say whether the place is a key that every document has."""
-    return isinstance(place[-1], str) and (len(place) == 1 or place[-2] not in NOT_REQUIRED)
+    return (
+        isinstance(place[-1], str)
+        and place[-1] not in {"onnxruntime", AMOUNTS[1]}
+        and (len(place) == 1 or place[-2] not in NOT_REQUIRED)
+    )
 
 
 def test_schema_is_one() -> None:
@@ -139,7 +147,7 @@ def test_fraction_above_one_and_half_a_parameter(document: dict[str, Any], data:
     found = [place for place in places(document) if place[-2:-1] == ("seeds",) and len(place) > 2]
     place = data.draw(st.sampled_from(found))
     name = place[-3]
-    value: float = 1.5 if name not in ("loss", "seconds_per_batch", "max_abs_difference") else -1e-9
+    value: float = 1.5 if name not in (*AMOUNTS, "loss", "max_abs_difference") else -1e-9
     assert VALIDATOR.is_valid(damaged(document, place, 1 if name in fractions else 0)), place
     assert not VALIDATOR.is_valid(damaged(document, place, value)), place
 
@@ -176,3 +184,25 @@ def test_check_figures_misses_nothing_that_is_needed(document: dict[str, Any], d
     place = ("networks", "cnn-8x8", state, data.draw(st.sampled_from(NEEDED[state])))
     for harmed in (without(document, place), without(document, (*place, "mean")), damaged(document, place, [1, 1])):
         assert refusal(harmed).startswith(f"results.json, {'.'.join(place)}")
+
+
+def test_onnxruntime_for_all_or_none(document: dict[str, Any]) -> None:
+    """A figure that is optional is there for all three networks on disk, or for none."""
+    figures = document["networks"]["cnn-8x8"]
+    measured = copy.deepcopy(document)
+    for state in STATES:
+        measured["networks"]["cnn-8x8"][state][AMOUNTS[1]] = figures[state][AMOUNTS[0]]
+    assert (accepted(measured), refusal(measured)) == (True, "")
+    for state in STATES:
+        harmed = without(measured, ("networks", "cnn-8x8", state, AMOUNTS[1]))
+        assert refusal(harmed).startswith(f"results.json, networks.cnn-8x8.{state}.{AMOUNTS[1]}: ")
+        measured_less = harmed
+        for other in {*STATES} - {state}:
+            measured_less = without(measured_less, ("networks", "cnn-8x8", other, AMOUNTS[1]))
+        assert refusal(measured_less) == ""
+
+
+def test_figure_that_some_seeds_lack() -> None:
+    """It is left out: a mean of the others would be of other seeds than every mean beside it."""
+    runs = [{"dense": {"loss": 1.0, AMOUNTS[1]: 2.0}}, {"dense": {"loss": 2.0}}]
+    assert over_seeds(runs) == {"dense": {"loss": {"mean": 1.5, "seeds": [1.0, 2.0]}}}

@@ -26,7 +26,8 @@ from refprune.arrays import sparsity
 from refprune.backprop import forward
 from refprune.data import digits
 from refprune.errors import InvalidInput
-from refprune.lab import experiment, progress, run, workers
+from refprune.lab import experiment, progress, results, run, workers
+from refprune.lab.extras import installed
 from refprune.lab.folder import STATES, load_round, load_state, publish
 from refprune.measure import accuracy
 from refprune.selection import global_, select
@@ -39,11 +40,15 @@ NOT_A_TERMINAL = ("NO_COLOR", "CI", "COLUMNS", "LINES")
 LONG = ("--network", "lenet-300-100", "--seeds", "20")
 """Ten times as long, with a first line after a second or two."""
 ROWS = ("dense", "pruned_before_retraining", "pruned", "compact")
+TABLES = ["row", "dense", "unretrained", "pruned", "compact", "", "row", "dense", "pruned", "compact"]
+"""Second word of every line of the two tables."""
 FIGURES = {
     "accuracy", "loss", "sparsity", "sparsity_all_parameters", "parameters", "parameters_kept", "macs",
     "macs_nonzero", "bytes_dense", "bytes_bitmask", "bytes_csr",
 }  # fmt: skip
 ENVIRONMENT = {"refprune", "python", "numpy", "blas", "system", "machine", "processors", "threads", "memory"}
+MEASURED = {"seconds_per_batch_onnxruntime"} if all(map(installed, ("onnx", "onnxruntime"))) else set()
+"""What is measured in addition where onnxruntime is installed."""
 
 
 def refprune(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -120,12 +125,12 @@ def test_keys(small: tuple[subprocess.CompletedProcess[str], Path]) -> None:
     }  # fmt: skip
     assert document["published_data"] == {}
     assert (document["format"], document["version"], document["seeds"]) == ("refprune-results", 0, [0, 1])
-    assert set(document["environment"]) == ENVIRONMENT
+    assert set(document["environment"]) == ENVIRONMENT | ({"onnxruntime"} if MEASURED else set())
     assert set(document["networks"]) == set(document["settings"]) == {"lenet-300-100"}
     figures = document["networks"]["lenet-300-100"]
     assert set(figures) == {*ROWS, "layers", "rounds"}
     for row in ROWS:
-        on_disk = {"bytes_file", "seconds_per_batch"} if row in STATES else set()
+        on_disk = {"bytes_file", "seconds_per_batch", *MEASURED} if row in STATES else set()
         assert set(figures[row]) == FIGURES | on_disk | ({"max_abs_difference"} if row == "compact" else set())
         for figure in figures[row].values():
             assert set(figure) == {"mean", "seeds"}
@@ -160,18 +165,12 @@ def test_again_is_the_same(small: tuple[subprocess.CompletedProcess[str], Path],
     assert (done.returncode, done.stderr) == (0, "")
     assert left_in(tmp_path) == ["mine.json"]
     assert "seed 0" not in done.stdout
-    assert [line.split()[1] for line in done.stdout.splitlines()[:-1]] == [
-        "row",
-        "dense",
-        "unretrained",
-        "pruned",
-        "compact",
-    ]
+    assert [line.split()[1] if line else "" for line in done.stdout.splitlines()[:-1]] == TABLES
     two, one = (
         json.loads(path.read_text())["networks"]["lenet-300-100"]
         for path in (small[1] / "new/deep/results.json", tmp_path / "mine.json")
     )
-    measured = {"bytes_file", "seconds_per_batch"}  # time, and a header with numbers of the file itself
+    measured = {"bytes_file", "seconds_per_batch", *MEASURED}  # time, and a header with numbers of the file itself
     for row in ROWS:
         assert {key: figure["seeds"][:1] for key, figure in two[row].items() if key not in measured} == {
             key: figure["seeds"] for key, figure in one[row].items() if key not in measured
@@ -183,10 +182,40 @@ def test_lines(small: tuple[subprocess.CompletedProcess[str], Path]) -> None:
     for seed in range(2):
         own = [line for line in lines if line.startswith(f"lenet-300-100  seed {seed}: ")]
         assert [line.split(": ", 1)[1].split()[0] for line in own] == ["trained", "round", "round"]
-    assert [line.split()[1] for line in lines[-7:-2]] == ["row", "dense", "unretrained", "pruned", "compact"]
+    assert [line.split()[1] if line else "" for line in lines[-12:-2]] == TABLES
+    assert max(map(len, lines[-12:-2])) <= 80
     assert lines[-2].startswith("2 seeds, ")
     assert lines[-2].endswith(f"written to {small[1] / 'new/deep/results.json'}")
     assert lines[-1] == f"to look at: {small[1] / 'new/deep/report.html'}"
+
+
+def cost_of(file: float, macs: float, seconds: float, onnxruntime: float | None = None) -> dict[str, Any]:
+    """Return the figures that the table of cost reads, of one seed."""
+    named = {"bytes_file": file, "macs": macs, "seconds_per_batch": seconds}
+    named |= {} if onnxruntime is None else {"seconds_per_batch_onnxruntime": onnxruntime}
+    return {name: {"mean": value, "seeds": [value]} for name, value in named.items()}
+
+
+def test_table_of_cost() -> None:
+    """Three figures of each, and times those of dense; a column for what was measured, and 80 columns at most."""
+    networks = {
+        "inception-tiny": {
+            "dense": cost_of(58_900_000, 313_000_000, 1.725, 0.172),
+            "pruned": cost_of(58_900_000, 313_000_000, 17.25, 0.172),
+            "compact": cost_of(999, 1_234_000, 0.000288, 0.0000172),
+        },
+        "lenet-5": {state: cost_of(1000, 10, 0.001) for state in ("dense", "pruned", "compact")},
+    }
+    assert results.cost_table(networks).splitlines() == [
+        "network        row               file         MACs    ms a batch onnxruntime ms",
+        "inception-tiny dense    58.9 MB 1.00x  313 M 1.00x   1,725 1.00x      172 1.00x",
+        "inception-tiny pruned   58.9 MB 1.00x  313 M 1.00x  17,250 10.0x      172 1.00x",
+        "inception-tiny compact    999 B 0.00x 1.23 M 0.00x   0.288 0.00x   0.0172 0.00x",
+        "lenet-5        dense    1.00 kB 1.00x     10 1.00x    1.00 1.00x               ",
+        "lenet-5        pruned   1.00 kB 1.00x     10 1.00x    1.00 1.00x               ",
+        "lenet-5        compact  1.00 kB 1.00x     10 1.00x    1.00 1.00x               ",
+    ]
+    assert "onnxruntime" not in results.cost_table({"lenet-5": networks["lenet-5"]})
 
 
 def write_idx(path: Path, array: np.ndarray[Any, Any]) -> None:

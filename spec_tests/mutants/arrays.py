@@ -10,8 +10,9 @@ from spec_tests.mutants.mutant import Mutant, original
 
 ARRAYS = "refprune.arrays"
 MASKED, CHECK, COUNT = f"{ARRAYS}.masked", f"{ARRAYS}.check_masks", f"{ARRAYS}.count_kept"
-FLOATS = f"{ARRAYS}.check_float_arrays"
+FLOATS, STATISTIC = f"{ARRAYS}.check_float_arrays", f"{ARRAYS}.is_statistic"
 _floats = original(FLOATS)
+_is_statistic = original(STATISTIC)
 _masked, _count, _is_weight = original(MASKED), original(COUNT), original(f"{ARRAYS}.is_weight")
 
 
@@ -213,6 +214,25 @@ MUTANTS = (
         "ARR-10",
         "masks of biases are forgotten in the pass",
         backend=_Running(lambda params, masks: {name: mask for name, mask in masks.items() if _is_weight(name)}),
+    ),
+    Mutant("statistics learned", "ARR-11", "running statistics have gradients", {STATISTIC: lambda name: False}),
+    Mutant(
+        "means only are statistics",
+        "ARR-11",
+        "M38: only one of the two is treated",
+        {STATISTIC: lambda name: name.endswith(".running_mean")},
+    ),
+    Mutant(
+        "normalisations not learned",
+        "ARR-11",
+        "gamma and beta are left out, too",
+        {STATISTIC: lambda name: _is_statistic(name) or name.endswith((".gamma", ".beta"))},
+    ),
+    Mutant(
+        "any name with running",
+        "ARR-11",
+        "a layer of that name is not trained",
+        {STATISTIC: lambda name: "running" in name},
     ),
     Mutant("run on products", "ARR-10", "M20: NaN under a mask reaches the logits", backend=_Multiplying()),
 )

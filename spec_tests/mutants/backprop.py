@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from refprune.network import BatchNorm
 from spec_tests.backends.reference import Reference
 from spec_tests.mutants.mutant import Mutant, original
 
@@ -11,7 +12,10 @@ BACKPROP = "refprune.backprop"
 _forward, _loss_and_grads = original(f"{BACKPROP}.forward"), original(f"{BACKPROP}.loss_and_grads")
 _run_back, _backward_node = original(f"{BACKPROP}._run_back"), original(f"{BACKPROP}._backward_node")
 _check_run, _check_labels = original(f"{BACKPROP}._check_run"), original(f"{BACKPROP}.check_labels")
-_infer = original("refprune.network.infer_shapes")
+_run, _statistics = original(f"{BACKPROP}._run"), original(f"{BACKPROP}._statistics")
+_infer = original("refprune.shapes.infer_shapes")
+NODE = f"{BACKPROP}._forward_training_node"
+_training_node = original(NODE)
 
 
 def _all_axes_turned(network: Any, params: Any, x: Any) -> Any:
@@ -42,9 +46,9 @@ def _descent(network: Any, params: Any, x: Any, labels: Any) -> Any:
     return loss, {name: -grad for name, grad in grads.items()}
 
 
-def _only_read(network: Any, params: Any, caches: Any, dvalues: Any) -> Any:
+def _only_read(network: Any, params: Any, values: Any, caches: Any, dvalues: Any) -> Any:
     """Leave out what no logit depends on."""
-    grads = _run_back(network, params, caches, dvalues)
+    grads = _run_back(network, params, values, caches, dvalues)
     return {name: grad for name, grad in grads.items() if name.rsplit(".", 1)[0] in dvalues}
 
 
@@ -53,14 +57,14 @@ def _in_float64(network: Any, params: Any, x: Any, labels: Any) -> Any:
     return loss, {name: grad.astype(np.float64) for name, grad in grads.items()}
 
 
-def _last_reader_only(network: Any, params: Any, caches: Any, dvalues: Any) -> Any:
+def _last_reader_only(network: Any, params: Any, values: Any, caches: Any, dvalues: Any) -> Any:
     """Overwrite the gradient of a value that is read twice."""
 
     class Overwritten(dict[str, Any]):
         def __setitem__(self, name: str, value: Any) -> None:
             super().__setitem__(name, value - self[name] if name in self else value)
 
-    return _run_back(network, params, caches, Overwritten(dvalues))
+    return _run_back(network, params, values, caches, Overwritten(dvalues))
 
 
 def _empty_batch_runs(network: Any, params: Any, x: Any) -> Any:
@@ -99,6 +103,36 @@ def _first_slice_only(network: Any, params: Any, x: Any) -> Any:
     """Leave out what does not fill a slice of 500, once there is one that is full."""
     parts = [_forward(network, params, x[at : at + 500]) for at in range(0, max(len(x) - 499, 1), 500)]
     return np.concatenate(parts)
+
+
+def _nothing_dropped(network: Any, params: Any, x: Any, kept: Any = None) -> Any:
+    """Keep everything, in training too."""
+    everything = {name: np.ones_like(mask) for name, mask in (kept or {}).items()}
+    return _run(network, params, x, kept if kept is None else everything)
+
+
+def _always_running(node: Any, x: Any, params: Any, kept: Any) -> Any:
+    """Normalise by the running statistics in training too."""
+    return _training_node(node, x, params, None if isinstance(node, BatchNorm) else kept)
+
+
+def _always_batch(node: Any, x: Any, params: Any, kept: Any) -> Any:
+    """Normalise by the batch in use too."""
+    return _training_node(node, x, params, {} if kept is None and isinstance(node, BatchNorm) else kept)
+
+
+def _statistics_forgotten(network: Any, params: Any, values: Any) -> Any:
+    """Hand the given statistics on."""
+    return {name: params[name] for name in _statistics(network, params, values)}
+
+
+def _first_use_only(network: Any, params: Any, values: Any, caches: Any, dvalues: Any) -> Any:
+    """Keep the gradient of the first use of a shared parameter."""
+    grads = _run_back(network, params, values, caches, dict(dvalues))
+    alone = tuple(node for node in network if not getattr(node, "shares", ""))
+    if len(alone) == len(network):
+        return _run_back(network, params, values, caches, dvalues)
+    return {name: grad / 2 for name, grad in grads.items()}
 
 
 class _Unmasked(Reference):
@@ -148,6 +182,13 @@ MUTANTS = (
     Mutant("negative labels wrap", "BAC-06", "labels as indices", {f"{BACKPROP}.check_labels": _labels_wrap}),
     Mutant("labels cast", "BAC-06", "True and 1.5 as classes", {f"{BACKPROP}.check_labels": _labels_cast}),
     Mutant("batch changed", "BAC-07", "works in the caller's x", {f"{BACKPROP}.forward": _in_place}),
+    Mutant("nothing dropped", "BAC-09", "training runs as if in use", {f"{BACKPROP}._run": _nothing_dropped}),
+    Mutant("dropout unchecked", "BAC-09", "masks of other nodes", {f"{BACKPROP}.check_kept": lambda *given: None}),
+    Mutant("frozen normalisation", "BAC-10", "running statistics in training", {NODE: _always_running}),
+    Mutant("normalised by the batch in use", "BAC-10", "no switch between the two", {NODE: _always_batch}),
+    Mutant("statistics stand still", "BAC-10", "given ones", {f"{BACKPROP}._statistics": _statistics_forgotten}),
+    Mutant("one entry normalised", "BAC-10", "0/0", {f"{BACKPROP}.check_normalised": lambda *given: None}),
+    Mutant("one use of a shared weight", "BAC-11", "= for +=", {f"{BACKPROP}._run_back": _first_use_only}),
     Mutant("masks left out", "BAC-08", "the dense network runs", backend=_Unmasked()),
     Mutant("masks of biases left out", "BAC-08", "only weights are masked", backend=_WeightsMasked()),
     Mutant("loss counts the removed", "BAC-08", "a penalty in the loss", backend=_Penalised()),

@@ -2,109 +2,389 @@
 
 from typing import Any
 
-from refprune.granularity import Group, Slice
-from refprune.network import layers
+import numpy as np
+
+from refprune.granularity import Slice
+from refprune.network import Add, BatchNorm, Concat, Conv2d, Dense, DepthwiseConv2d, Flatten, Relu, layers
 from spec_tests.mutants.mutant import Mutant, original
 
-COUPLING, SURGERY = "refprune.coupling", "refprune.surgery"
-FIND, GROUP, PIXELS, TAKE = (
-    f"{COUPLING}.find_groups",
-    f"{COUPLING}._group",
-    f"{COUPLING}._pixels",
-    f"{SURGERY}._take",
+COUPLING = "refprune.coupling"
+FIND, WALK, GROUP, NAME = (f"{COUPLING}.{name}" for name in ("find_groups", "_walk", "_group", "_name"))
+LAYER, VECTORS, PASSED = (f"{COUPLING}.{name}" for name in ("_mark_layer", "_mark_vectors", "_passed_on"))
+MERGED, OCCURRENCES = (f"{COUPLING}.{name}" for name in ("_merged", "_occurrences"))
+_find, _walk, _group, _mark_layer, _mark_vectors, _passed_on, _merged, _occurrences, _name = (
+    original(path) for path in (FIND, WALK, GROUP, LAYER, VECTORS, PASSED, MERGED, OCCURRENCES, NAME)
 )
-_find, _group, _pixels, _take = original(FIND), original(GROUP), original(PIXELS), original(TAKE)
+
+TABLE, INDICES = f"{COUPLING}.as_table", f"{COUPLING}._indices"
+_table, _indices = original(TABLE), original(INDICES)
 
 
-def _no_bias(maker: str, reader: str, span: int, params: Any) -> Group:
-    """Leave the bias out of the unit."""
-    right: Group = _group(maker, reader, span, params)
-    return right._replace(producers=right.producers[:1])
+def _changed(**parts: Any) -> Any:
+    """Return `_group` with slices that other functions make out of the right ones."""
+
+    def group(*asked: Any) -> Any:
+        right = _group(*asked)
+        return right._replace(**{name: tuple(make(getattr(right, name), right)) for name, make in parts.items()})
+
+    return group
 
 
-def _no_reader(maker: str, reader: str, span: int, params: Any) -> Group:
-    """Slice the maker and forget who reads it."""
-    right: Group = _group(maker, reader, span, params)
-    return right._replace(consumers=())
+def _unsliced(ending: str) -> Any:
+    """Leave the arrays of this name out of the unit."""
+    return lambda own, group: [part for part in own if not part.array.endswith(ending)]
 
 
-def _own_columns(maker: str, reader: str, span: int, params: Any) -> Group:
-    """Take units as inputs: columns of the maker itself."""
-    right: Group = _group(maker, reader, span, params)
-    return right._replace(producers=(Slice(f"{maker}.weight", 1), *right.producers[1:]))
+def _rows_of_readers(own: Any, group: Any) -> Any:
+    """Slice rows in place of columns."""
+    return [part._replace(axis=0) for part in own]
 
 
-def _reader_rows(maker: str, reader: str, span: int, params: Any) -> Group:
-    """Slice the reader's rows in place of its columns."""
-    right: Group = _group(maker, reader, span, params)
-    return right._replace(consumers=(Slice(f"{reader}.weight", 0, span),))
+def _columns_of_makers(own: Any, group: Any) -> Any:
+    """Slice columns in place of rows."""
+    return [part._replace(axis=1) if part.array.endswith("weight") else part for part in own]
 
 
-def _one_column(array: Any, part: Slice, kept: Any) -> Any:
-    """Take column c for channel c, whatever the span."""
-    return array.take(kept, axis=part.axis)
+def _flattened(ids_of: Any) -> Any:
+    """Return `_passed_on` with another flatten."""
+
+    def passed_on(node: Any, inputs: Any, shape: Any, marks: Any) -> Any:
+        right = _passed_on(node, inputs, shape, marks)
+        return ids_of(inputs[0], shape, len(right)) if isinstance(node, Flatten) else right
+
+    return passed_on
 
 
-def _channel_last(array: Any, part: Slice, kept: Any) -> Any:
-    """Take every C-th column."""
-    size = array.shape[part.axis] // part.span
-    columns = [pixel * size + unit for pixel in range(part.span) for unit in kept]
-    return array.take(columns, axis=part.axis)
+def _a_column_a_channel(ids: Any, shape: Any, length: int) -> Any:
+    """Take column c for channel c; what is behind the channels belongs to the last one."""
+    return np.append(ids, np.repeat(ids[-1:], length - len(ids)))
 
 
-def _unpooled(network: Any, params: Any) -> Any:
+def _square(ids: Any, shape: Any, length: int) -> Any:
+    """Take H * H for H * W."""
+    side = shape[1] if len(shape) > 1 else 1
+    return np.resize(np.repeat(ids, side * side), length)
+
+
+def _unpooled(network: Any, shapes: Any, params: Any) -> Any:
     """Take the span from the rows and columns of the network's input."""
     first = network[0].shape
-
-    def wide(part: Slice) -> Slice:
-        return part._replace(span=first[1] * first[2]) if part.span > 1 else part
-
-    return tuple(group._replace(consumers=tuple(map(wide, group.consumers))) for group in _find(network, params))
-
-
-def _last_flatten(network: Any, params: Any) -> Any:
-    """Let the last flatten decide the span, also when there was one before."""
-    kinds = [type(node).__name__ for node in network]
-    flat = kinds.count("Flatten") > 1
-    groups = _find(network, params)
-    return tuple(
-        group._replace(consumers=tuple(part._replace(span=1) for part in group.consumers)) if flat else group
-        for group in groups
+    wide = {name: (shape[0], *first[1:]) if len(shape) > 1 else shape for name, shape in shapes.items()}
+    marks = _walk(network, wide, params)
+    return marks._replace(
+        values={name: np.resize(ids, shapes[name][0]) for name, ids in marks.values.items()},
+        consumers={place: np.resize(ids, params[place[0]].shape[1]) for place, ids in marks.consumers.items()},
     )
+
+
+def _last_flatten(ids: Any, shape: Any, length: int) -> Any:
+    """Number the entries anew at a flatten of what is flat."""
+    return np.repeat(ids, length // len(ids)) if len(shape) > 1 else ids[np.arange(length) % len(np.unique(ids))]
 
 
 def _output_too(network: Any, params: Any) -> Any:
     """Make a group of the last layer as well."""
     last = layers(network)[-1].name
-    parts = (Slice(f"{last}.weight", 0), Slice(f"{last}.bias", 0))
-    return (*_find(network, params), Group(last, len(params[f"{last}.bias"]), parts, ()))
+    rows = tuple(range(len(params[f"{last}.weight"])))
+    parts = tuple(Slice(name, 0, rows) for name in (f"{last}.weight", f"{last}.bias") if name in params)
+    kind = original("refprune.granularity.Group")
+    return (*_find(network, params), kind(last, len(rows), parts, ()))
+
+
+def _input_too(network: Any, shapes: Any, params: Any) -> Any:
+    """Forget that the input's channels are fixed: its first value is said to be another's."""
+    marks = _walk(network, shapes, params)
+    fresh = 1 + max(int(ids.max()) for ids in marks.values.values())
+    return marks._replace(values=marks.values | {network[0].name: np.array([fresh])})
+
+
+def _output_free(network: Any, shapes: Any, params: Any) -> Any:
+    """Rely on nobody reading the output: what it is tied to may be read all the same."""
+    marks = _walk(network, shapes, params)
+    return marks._replace(values=marks.values | {network[-1].name: marks.values[network[0].name]})
+
+
+def _by_maker(marks: Any, unit_of: Any) -> Any:
+    """Put all units of a maker into one group, whatever part of a split they are in."""
+    counts = [np.bincount(unit_of[ids], minlength=len(unit_of)) for (_, axis), ids in marks.producers.items()]
+    return np.minimum(np.stack(counts, axis=1), 1)
+
+
+def _columns(ids_of: Any) -> Any:
+    """Return what to replace for another flatten: units of one maker stay together, however many columns each has."""
+    return {PASSED: _flattened(ids_of), OCCURRENCES: _by_maker}
+
+
+def _present(marks: Any, unit_of: Any) -> Any:
+    """Ask where a unit is, not how often."""
+    return np.minimum(_occurrences(marks, unit_of), 1)
+
+
+def _each_alone(marks: Any, unit_of: Any) -> Any:
+    """Make a group of every unit."""
+    return np.arange(len(unit_of))[:, None]
+
+
+def _once_for_each_maker(network: Any, params: Any) -> Any:
+    """Give a group again for each of its makers."""
+    groups = _find(network, params)
+    weights = [[part.array for part in group.producers if part.array.endswith("weight")] for group in groups]
+    again = [
+        group._replace(name=array.removesuffix(".weight"))
+        for group, own in zip(groups, weights, strict=True)
+        for array in own[1:]
+    ]
+    return (*groups, *again)
+
+
+def _unnormalised(node: Any, rows: Any, marks: Any) -> Any:
+    """Slice no array of a normalisation."""
+    return rows if isinstance(node, BatchNorm) else _mark_vectors(node, rows, marks)
+
+
+def _masked_statistics(own: Any, group: Any) -> Any:
+    return [*own, *group.statistics]
+
+
+def _own_branches(node: Any, inputs: Any, shape: Any, marks: Any) -> Any:
+    """Take a sum for its first value; the other branches have units of their own."""
+    return inputs[0] if isinstance(node, Add) else _passed_on(node, inputs, shape, marks)
+
+
+def _two_branches(node: Any, inputs: Any, shape: Any, marks: Any) -> Any:
+    """Tie the first two values of a sum, and no third."""
+    return _passed_on(node, inputs[:2] if isinstance(node, Add) else inputs, shape, marks)
+
+
+def _as_depthwise(node: Any, x: Any, used: int, params: Any, marks: Any) -> Any:
+    """Take a convolution of one output, or from one channel, for depthwise."""
+    rows = _mark_layer(node, x, used, params, marks)
+    if isinstance(node, Conv2d) and (len(rows) == 1 or len(x) == 1):
+        marks.coupled.append((np.resize(x, max(len(x), len(rows))), np.resize(rows, max(len(x), len(rows)))))
+    return rows
+
+
+def _depthwise(order: Any) -> Any:
+    """Return `_walk` in which the rows of a depthwise convolution are dealt out otherwise."""
+
+    def vectors(node: Any, rows: Any, marks: Any) -> Any:
+        return _mark_vectors(node, order(rows) if isinstance(node, DepthwiseConv2d) else rows, marks)
+
+    return vectors
+
+
+def _every_nth(rows: Any) -> Any:
+    """Row r reads channel r % C."""
+    channels = len(dict.fromkeys(rows.tolist()))
+    return rows.reshape(channels, -1).T.ravel()
+
+
+def _as_given(network: Any, params: Any) -> Any:
+    """Remember the widths of the first time a network is seen, and take offsets from them."""
+    groups = _find(network, params)
+    first = _SEEN.setdefault(network, groups)
+    names = {name for node in network if isinstance(node, Concat) for name in _behind(network, node.name)}
+    before = {(group.name, part.array): part.units for group in first for part in group.consumers}
+
+    def stale(group: Any, part: Any) -> Any:
+        old = before.get((group.name, part.array), part.units)
+        same = part.array.removesuffix(".weight") in names and len(old) > len(part.units)
+        return part._replace(units=_packed(old, part.units)) if same else part
+
+    return tuple(group._replace(consumers=tuple(stale(group, part) for part in group.consumers)) for group in groups)
+
+
+_SEEN: dict[Any, Any] = {}
+
+
+def _packed(old: Any, now: Any) -> Any:
+    """Return the units from where they began on, as far as there are columns."""
+    start = next(place for place, unit in enumerate(old) if unit >= 0)
+    own = [unit for unit in now if unit >= 0]
+    return tuple(own[place - start] if 0 <= place - start < len(own) else -1 for place in range(len(now)))
+
+
+def _behind(network: Any, value: str) -> list[str]:
+    """Return the layers that read a value, through a flatten or a ReLU too."""
+    readers = [node for node in network if value in node.inputs]
+    passed = [name for node in readers if isinstance(node, Flatten | Relu) for name in _behind(network, node.name)]
+    return passed + [node.name for node in readers if isinstance(node, Dense | Conv2d)]
+
+
+def _last_place(own: Any, group: Any) -> Any:
+    """Take only the last column of each unit."""
+    last = [{unit: place for place, unit in enumerate(part.units)} for part in own]
+    return [
+        part._replace(units=tuple(unit if places[unit] == place else -1 for place, unit in enumerate(part.units)))
+        for part, places in zip(own, last, strict=True)
+    ]
+
+
+def _sorted_inputs(node: Any, inputs: Any, shape: Any, marks: Any) -> Any:
+    """Take the values of a concatenation in the order in which they were made."""
+    ordered = sorted(inputs, key=lambda ids: ids.tolist()) if isinstance(node, Concat) else inputs
+    return _passed_on(node, ordered, shape, marks)
+
+
+def _by_first_use(network: Any, shapes: Any, params: Any) -> Any:
+    """Deal the ranges of a split out in the order in which its parts are read."""
+    marks = _walk(network, shapes, params)
+    used = [name for node in network for name in node.inputs]
+    swapped = dict(marks.consumers)
+    for node in network:
+        sizes = getattr(node, "sizes", ())
+        parts = [f"{node.name}[{place}]" for place in range(len(sizes))]
+        start = 0
+        for part in sorted(parts, key=used.index):
+            width = len(marks.values[part])
+            mine = marks.values[node.inputs[0]][start : start + width]
+            swapped |= {
+                place: mine for place, ids in marks.consumers.items() if np.array_equal(ids, marks.values[part])
+            }
+            start += width
+    return marks._replace(consumers=swapped)
+
+
+def _ungrouped(node: Any, x: Any, used: int, params: Any, marks: Any) -> Any:
+    """Let any channel of a grouped convolution go by itself."""
+    before = len(marks.coupled)
+    rows = _mark_layer(node, x, used, params, marks)
+    if isinstance(node, Conv2d) and node.groups > 1:
+        del marks.coupled[before:]
+    return rows
+
+
+def _unbalanced(node: Any, x: Any, used: int, params: Any, marks: Any) -> Any:
+    """Tie the channels a grouped convolution reads, not its outputs."""
+    before = len(marks.coupled)
+    rows = _mark_layer(node, x, used, params, marks)
+    if isinstance(node, Conv2d) and node.groups > 1:
+        del marks.coupled[before + 1]
+    return rows
+
+
+def _runs(node: Any, x: Any, used: int, params: Any, marks: Any) -> Any:
+    """Tie neighbours, one of each group, in place of equal positions."""
+    rows = _mark_layer(node, x, used, params, marks)
+    if isinstance(node, Conv2d) and node.groups > 1:
+        marks.coupled.append((rows, np.repeat(rows[:: node.groups], node.groups)))
+    return rows
+
+
+def _only_the_owner(node: Any, x: Any, used: int, params: Any, marks: Any) -> Any:
+    """Leave what another layer reads with the same parameters alone."""
+    before = len(marks.coupled)
+    rows = _mark_layer(node, x, used, params, marks)
+    if node.shares:
+        del marks.coupled[before:]
+    return rows
+
+
+def _owners_groups(node: Any, x: Any, used: int, params: Any, marks: Any) -> Any:
+    """Tie the outputs by the groups of the owner alone."""
+    before = len(marks.coupled)
+    rows = _mark_layer(node, x, used, params, marks)
+    if node.shares:
+        del marks.coupled[before + 1]
+    return rows
+
+
+def _first_reader(network: Any, shapes: Any, params: Any) -> Any:
+    """Slice only the first reader of a value that several layers read."""
+    marks = _walk(network, shapes, params)
+    seen: list[Any] = []
+    left = {}
+    for place, ids in marks.consumers.items():
+        if not any(np.array_equal(ids, other) for other in seen):
+            left[place] = ids
+            seen.append(ids)
+    return marks._replace(consumers=left)
+
+
+def _one_step(coupled: Any, count: int) -> Any:
+    """Tie pairs, and not what is tied through a third."""
+    left, right = (np.concatenate(ids) for ids in zip(*coupled, strict=True))
+    lowest = np.arange(count)
+    lowest[right] = np.minimum(left, right)
+    return lowest
+
+
+def _one_past(part: Any, unit: int) -> str:
+    """Write runs as first-past."""
+    runs = [run.split("-") for run in _indices(part, unit).split(",")]
+    return ",".join("-".join([run[0], *(str(int(last) + 1) for last in run[1:])]) for run in runs)
 
 
 MUTANTS = (
-    Mutant("bias stays", "CPL-01", "M40: the bias is not sliced", {GROUP: _no_bias}),
-    Mutant("reader stays", "CPL-01", "M40: consumer in-channels not sliced", {GROUP: _no_reader}),
-    Mutant("columns of the maker", "CPL-01", "M36: wrong axis, in for out", {GROUP: _own_columns}),
-    Mutant("rows of the reader", "CPL-01", "M36: wrong axis, out for in", {GROUP: _reader_rows}),
-    Mutant("a column a channel", "CPL-02", "M41: column c for channel c behind a flatten", {TAKE: _one_column}),
+    Mutant("bias stays", "CPL-01", "M40: the bias is not sliced", {GROUP: _changed(producers=_unsliced("bias"))}),
+    Mutant("reader stays", "CPL-01", "M40: in-channels not sliced", {GROUP: _changed(consumers=_unsliced("weight"))}),
+    Mutant("first reader only", "CPL-01", "M40: only the first reader of a fork; FPGM", {WALK: _first_reader}),
+    Mutant("columns of the maker", "CPL-01", "M36: in for out", {GROUP: _changed(producers=_columns_of_makers)}),
+    Mutant("rows of the reader", "CPL-01", "M36: out for in", {GROUP: _changed(consumers=_rows_of_readers)}),
+    Mutant("a column a channel", "CPL-02", "M41: column c for channel c", _columns(_a_column_a_channel)),
     Mutant(
         "channel last",
         "CPL-02",
         "M41: every C-th column; Torch-Pruning behind a permutation",
-        {TAKE: _channel_last},
+        _columns(lambda ids, shape, length: np.resize(ids, length)),
     ),
+    Mutant("square images", "CPL-02", "M41: H * H for H * W", _columns(_square)),
     Mutant(
-        "square images",
-        "CPL-02",
-        "M41: H * H for H * W",
-        {PIXELS: lambda shape: shape[1] ** 2 if len(shape) == 3 else 1},
+        "span of the input", "CPL-02", "M41: pooling left out of the span", {WALK: _unpooled, OCCURRENCES: _by_maker}
     ),
-    Mutant("span of the input", "CPL-02", "M41: pooling left out of the span", {FIND: _unpooled}),
-    Mutant("last flatten decides", "CPL-02", "M41: a second flatten makes the span 1", {FIND: _last_flatten}),
+    Mutant("last flatten decides", "CPL-02", "M41: a second flatten numbers anew", _columns(_last_flatten)),
     Mutant("output is a group", "CPL-03", "M33: classifier pruned; Torch-Pruning", {FIND: _output_too}),
+    Mutant("input is free", "CPL-03", "M42: a skip from the data", {WALK: _input_too}),
+    Mutant("output is free", "CPL-03", "M42: a sum at the end", {WALK: _output_free}),
+    Mutant("groups by maker", "CPL-05", "M44: parts of a split in one group", {OCCURRENCES: _by_maker}),
+    Mutant("present, not how often", "CPL-05", "a part of a split can be emptied", {OCCURRENCES: _present}),
+    Mutant("a group a unit", "CPL-05", "everything is reserved", {OCCURRENCES: _each_alone}),
+    Mutant("a group for each maker", "CPL-05", "Torch-Pruning: the same units again", {FIND: _once_for_each_maker}),
     Mutant(
-        "forks accepted",
-        "CPL-04",
-        "M40: only one reader of a fan-out",
-        {f"{COUPLING}.check_chain": lambda network: None},
+        "maker's name alone",
+        "CPL-05",
+        "two groups of one name",
+        {NAME: lambda producers: _name(producers).split("[")[0]},
+    ),
+    Mutant("normalisation stays", "CPL-06", "M38: no array of it sliced", {VECTORS: _unnormalised}),
+    Mutant("beta stays", "CPL-06", "M38: beta not sliced", {GROUP: _changed(producers=_unsliced("beta"))}),
+    Mutant(
+        "running mean stays",
+        "CPL-06",
+        "M38: running statistics not sliced; Torch-Pruning's instance normalisation",
+        {GROUP: _changed(statistics=_unsliced("running_mean"))},
+    ),
+    Mutant(
+        "running variance stays",
+        "CPL-06",
+        "M38: only the mean is copied; DNN-Pruning",
+        {GROUP: _changed(statistics=_unsliced("running_var"))},
+    ),
+    Mutant("statistics masked", "CPL-06", "M39: a variance of 0", {GROUP: _changed(producers=_masked_statistics)}),
+    Mutant("branches by themselves", "CPL-07", "M42: NNI; torch.ao on residual networks", {PASSED: _own_branches}),
+    Mutant("two of three", "CPL-07", "M42: a third branch forgotten", {PASSED: _two_branches}),
+    Mutant("one channel is depthwise", "CPL-08", "M46: Torch-Pruning, NNI, NNCF", {LAYER: _as_depthwise}),
+    Mutant("row r reads r % C", "CPL-08", "M46: the multiplier in the other order", {VECTORS: _depthwise(_every_nth)}),
+    Mutant("original offsets", "CPL-09", "M43: Torch-Pruning, distiller in a second round", {FIND: _as_given}),
+    Mutant(
+        "one place of two",
+        "CPL-09",
+        "M43: Torch-Pruning, the same value twice",
+        {GROUP: _changed(consumers=_last_place)},
+    ),
+    Mutant("inputs in the order made", "CPL-09", "M43: another order than the record's", {PASSED: _sorted_inputs}),
+    Mutant("parts in order of use", "CPL-10", "M44: Torch-Pruning", {WALK: _by_first_use}),
+    Mutant("groups unbalanced", "CPL-11", "M45: torch.ao, NNI: rows change group", {LAYER: _ungrouped}),
+    Mutant("outputs unbalanced", "CPL-11", "M45: Torch-Pruning by hand", {LAYER: _unbalanced}),
+    Mutant("neighbours together", "CPL-11", "M45: runs in place of positions", {LAYER: _runs}),
+    Mutant("owner alone", "CPL-12", "M40: the other use of the parameters", {LAYER: _only_the_owner}),
+    Mutant("groups of the owner", "CPL-12", "M45: the other number of groups", {LAYER: _owners_groups}),
+    Mutant("ties of pairs", "CPL-07", "M42: a tie through a third", {MERGED: _one_step}),
+    Mutant("run one too long", "CPL-13", "M41: first-last read as first to last - 1", {INDICES: _one_past}),
+    Mutant(
+        "statistics not told",
+        "CPL-13",
+        "M38: what goes with a unit is told in part",
+        {TABLE: lambda group: _table(group._replace(statistics=()))},
     ),
 )

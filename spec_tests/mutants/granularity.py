@@ -11,7 +11,9 @@ GRANULARITY = "refprune.granularity"
 TILES, SPREAD_TILES, UNIFORM = (f"{GRANULARITY}.{name}" for name in ("tile_labels", "_spread_tiles", "_uniform"))
 UNITS, SPREAD, IS_WEIGHT = (f"{GRANULARITY}.{name}" for name in ("unit_labels", "spread", "is_weight"))
 RUN, QUOTA, N_OF_M = (f"{GRANULARITY}.{name}" for name in ("_keep_in_run", "run_quota", "_n_of_m"))
+ALONG, MEMBER, GROUP = (f"{GRANULARITY}.{name}" for name in ("along", "_member", "_reduce_group"))
 _tiles, _units, _spread = original(TILES), original(UNITS), original(SPREAD)
+_along, _member, _group = original(ALONG), original(MEMBER), original(GROUP)
 _run, _quota, _n_of_m = original(RUN), original(QUOTA), original(N_OF_M)
 _public, _integer = original(f"{GRANULARITY}.n_of_m"), original("refprune.errors.check_integer")
 _absolute, _l2 = original(f"{GRANULARITY}._absolute"), original(f"{GRANULARITY}.l2")
@@ -99,15 +101,56 @@ def _any_entry(name: str, mask: Any, labels: Any, count: int) -> Any:
 
 def _columns(part: Any, shape: Any) -> Any:
     """Take the input axis for the unit's."""
-    turned = len(shape) > 1 and part.axis == 0 and part.span == 1
-    return _units(part._replace(axis=1), shape) % shape[0] if turned else _units(part, shape)
+    turned = len(shape) > 1 and part.axis == 0
+    labels = tuple(part.units[index % len(part.units)] for index in range(shape[1])) if turned else part.units
+    return _units(part._replace(axis=1, units=labels) if turned else part, shape)
 
 
-def _no_span(part: Any, shape: Any) -> Any:
-    """Give unit i every size-th slice in place of the i-th stretch."""
-    along = np.arange(shape[part.axis]) % (shape[part.axis] // part.span)
-    others = [length if axis == part.axis else 1 for axis, length in enumerate(shape)]
-    return np.broadcast_to(along.reshape(others), shape).ravel()
+def _channel_last(mask: Any, part: Any) -> Any:
+    """Give unit i every size-th index in place of its own stretch."""
+    return _along(mask, part._replace(units=tuple(index % len(mask) for index in range(len(part.units)))))
+
+
+def _no_label_goes(mask: Any, part: Any) -> Any:
+    """Let -1 index the last unit, as NumPy reads it."""
+    return mask[np.asarray(part.units)]
+
+
+def _no_label_counts(part: Any, contributions: Any) -> Any:
+    """Give what belongs to no unit to the last."""
+    labels = _units(part, contributions.shape)
+    return np.ravel(contributions).astype(np.float64), np.where(labels < 0, labels.max(), labels)
+
+
+def _combined(wrong: Any) -> dict[str, Any]:
+    """Combine otherwise: (group, contributions, reducer, combine) -> scores."""
+
+    def scores(group: Any, contributions: Any, reducer: Any, combine: Any) -> Any:
+        return (_group if combine is None else wrong)(group, contributions, reducer, combine)
+
+    return {GROUP: scores}
+
+
+def _first_member(group: Any, *rest: Any) -> Any:
+    return _group(group._replace(producers=group.producers[:1]), *rest)
+
+
+def _member_scores(group: Any, contributions: Any, reducer: Any) -> Any:
+    parts = [part for part in group.producers if part.array.endswith(".weight")]
+    return [(part, reducer(*_member(part, contributions[part.array]), group.size)) for part in parts]
+
+
+def _by_size(group: Any, contributions: Any, reducer: Any, combine: Any) -> Any:
+    """Count a member once for each of its entries: wide members count more often."""
+    scores = _member_scores(group, contributions, reducer)
+    repeated = [own for part, own in scores for _ in range(contributions[part.array].size // group.size)]
+    return combine(np.concatenate(repeated), np.tile(np.arange(group.size), len(repeated)), group.size)
+
+
+def _members_mixed(group: Any, contributions: Any, reducer: Any, combine: Any) -> Any:
+    """Cut the scores of all members where the units are none."""
+    scores = [own for _, own in _member_scores(group, contributions, reducer)]
+    return combine(np.concatenate(scores), np.repeat(np.arange(group.size), len(scores)), group.size)
 
 
 def _weights_only(mask: Any, part: Any, shape: Any) -> Any:
@@ -239,7 +282,9 @@ MUTANTS = (
         "M32: the bias is ranked with its unit",
         {IS_WEIGHT: lambda name: name.endswith((".weight", ".bias"))},
     ),
-    Mutant("interleaved spans", "GRA-09", "M41: channel last in place of channel first", {UNITS: _no_span}),
+    Mutant("unlabelled entries scored", "GRA-08", "-1 is the last unit, as NumPy indexes", {MEMBER: _no_label_counts}),
+    Mutant("interleaved spans", "GRA-09", "M41: channel last in place of channel first", {ALONG: _channel_last}),
+    Mutant("unlabelled entries masked", "GRA-09", "-1 is the last unit, as NumPy indexes", {ALONG: _no_label_goes}),
     Mutant("bias left alive", "GRA-09", "rows of weights only; torch.nn.utils.prune", {SPREAD: _weights_only}),
     Mutant(
         "n names the zeros",
@@ -316,5 +361,20 @@ MUTANTS = (
         "GRA-20",
         "scores of units rounded to float32",
         _reducer("l2", lambda c, u, n: _l2(c, u, n).astype(np.float32)),
+    ),
+    Mutant(
+        "combination ignored",
+        "GRA-21",
+        "M37: one mean over members of unequal sizes",
+        _combined(lambda group, contributions, reducer, _: _group(group, contributions, reducer, None)),
+    ),
+    Mutant("first member only", "GRA-21", "U57: the other layers of a sum have no say", _combined(_first_member)),
+    Mutant("members by size", "GRA-21", "M37: large members win by their size", _combined(_by_size)),
+    Mutant("members for units", "GRA-21", "M25: scores joined, and cut the other way", _combined(_members_mixed)),
+    Mutant(
+        "sum for every combination",
+        "GRA-21",
+        "M37: mean, maximum and l2 read as the sum",
+        _combined(lambda group, contributions, reducer, _: _group(group, contributions, reducer, _l1)),
     ),
 )

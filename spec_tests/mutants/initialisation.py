@@ -8,7 +8,9 @@ from spec_tests.mutants.mutant import Mutant, original
 
 INITIALISATION = "refprune.initialisation"
 HE, GLOROT, ALL = (f"{INITIALISATION}.{name}" for name in ("he_normal", "glorot_uniform", "initialise"))
+CONSTANT = f"{INITIALISATION}._constant"
 _he, _glorot, _initialise = original(HE), original(GLOROT), original(ALL)
+_constant = original(CONSTANT)
 
 
 def _he_fan_out(rng: Any, shape: Any) -> Any:
@@ -90,5 +92,24 @@ MUTANTS = (
     Mutant("a seed of its own", "INI-03", "the generator is ignored", {ALL: _seed_of_its_own}),
     Mutant("drawn in float32", "INI-04", "another stream for each dtype", {ALL: _drawn_in_float32}),
     Mutant("float64 always", "INI-04", "the dtype is ignored", {ALL: _always_float64}),
+    Mutant("gamma 0", "INI-06", "a normalisation that lets nothing through", {CONSTANT: lambda name: 0.0}),
+    Mutant(
+        "variances 0",
+        "INI-06",
+        "running statistics are cleared alike",
+        {CONSTANT: lambda name: 1.0 if name.endswith(".gamma") else 0.0},
+    ),
+    Mutant(
+        "normalisations 1",
+        "INI-06",
+        "beta and the mean too",
+        {CONSTANT: lambda name: 0.0 if name.endswith(".bias") else 1.0},
+    ),
+    Mutant(
+        "gamma 1/2",
+        "INI-06",
+        "network slimming's start",
+        {CONSTANT: lambda name: 0.5 if name.endswith(".gamma") else _constant(name)},
+    ),
     Mutant("seeds accepted", "INI-05", "None is a seed too: not reproducible", {ALL: _any_seed}),
 )

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from refprune.backprop import forward
-from refprune.network import Conv2d, infer_shapes, layers
+from refprune.network import Conv2d, layers, owner
+from refprune.shapes import infer_shapes
 from spec_tests.mutants.mutant import Mutant, original
 
 MEASURE = "refprune.measure"
@@ -122,6 +123,42 @@ def _nonzero_and_kept(array: Any, masks: Any, name: str) -> int:
     return int(np.count_nonzero(np.where(masks.get(name, True), array, 0)))
 
 
+def _all_arrays(network: Any, params: Any, masks: Any, right: Any) -> Any:
+    """Count running statistics as parameters."""
+    return sum(array.size for array in params.values())
+
+
+def _bytes_of_learned(network: Any, params: Any, masks: Any, right: Any) -> Any:
+    """Leave the running statistics out of what is stored."""
+    return sum(array.nbytes for name, array in params.items() if ".running_" not in name)
+
+
+def _groups_ignored(network: Any, params: Any, masks: Any, right: Any) -> Any:
+    """Let every output read every channel."""
+    shapes, places = infer_shapes(network, params), _positions(network, params)
+    weights = [(f"{node.name}.weight", shapes[node.inputs[0]][0]) for node in layers(network)]
+    return sum(params[name].size // params[name].shape[1] * channels * places[name] for name, channels in weights)
+
+
+def _last_layer_only(network: Any, params: Any) -> Any:
+    """Let the last layer that shares a weight say where it is applied."""
+    shapes = infer_shapes(network, params)
+    return {f"{owner(node)}.weight": prod(shapes[node.name][1:]) for node in layers(network)}
+
+
+def _first_layer_only(network: Any, params: Any) -> Any:
+    """Forget the layers that own no weight."""
+    shapes = infer_shapes(network, params)
+    return {f"{node.name}.weight": prod(shapes[node.name][1:]) for node in layers(network) if owner(node) == node.name}
+
+
+def _once_a_layer(network: Any, params: Any, masks: Any, right: Any) -> Any:
+    """Count a shared weight for every layer that uses it."""
+    return right.prunable + sum(
+        params[f"{owner(node)}.weight"].size for node in layers(network) if owner(node) != node.name
+    )
+
+
 def _misfits_dropped(network: Any, params: Any, masks: Any = None) -> Any:
     """Say nothing about masks of arrays that are not there."""
     return _count(network, params, {name: mask for name, mask in (masks or {}).items() if name in params})
@@ -214,6 +251,7 @@ MUTANTS = (
     Mutant("two for each MAC", "MEA-05", "FLOPs for MACs", _counts(macs=lambda n, p, m, right: 2 * right.macs)),
     Mutant("bias in MACs", "MEA-05", "SynFlow counts the bias", _counts(macs=_macs_with_bias)),
     Mutant("masked MACs", "MEA-05", "what dense kernels skip in no time", _counts(macs=_masked_macs)),
+    Mutant("groups ignored in MACs", "MEA-05", "every output reads every channel", _counts(macs=_groups_ignored)),
     Mutant("masks ignored in MACs", "MEA-06", "M81: nonzero MACs as if dense", _counts(macs_nonzero=_unmasked_macs)),
     Mutant("MACs by overall density", "MEA-06", "one density for every layer", _counts(macs_nonzero=_macs_of_fraction)),
     Mutant(
@@ -251,4 +289,16 @@ MUTANTS = (
     Mutant("examples scaled in place", "MEA-12", "U17: what is given is changed", {LOGITS: _normalised}),
     Mutant("kept read off zeros", "MEA-11", "M79: param != 0", {KEPT: _nonzero}),
     Mutant("kept zeros left out", "MEA-11", "M79: kept and not 0", {KEPT: _nonzero_and_kept}),
+    Mutant("statistics are parameters", "MEA-13", "everything in a file is counted", _counts(parameters=_all_arrays)),
+    Mutant(
+        "statistics weigh nothing", "MEA-13", "only what is learned is stored", _counts(bytes_dense=_bytes_of_learned)
+    ),
+    Mutant("applied by the last layer", "MEA-14", "one layer overwrites the other", {POSITIONS: _last_layer_only}),
+    Mutant(
+        "applied by its owner",
+        "MEA-14",
+        "layers without a weight of their own cost nothing",
+        {POSITIONS: _first_layer_only},
+    ),
+    Mutant("shared weight counted twice", "MEA-14", "once for each layer", _counts(prunable=_once_a_layer)),
 )

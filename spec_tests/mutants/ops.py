@@ -14,6 +14,13 @@ _avg_back, _flatten = original(f"{OPS}.avg_pool2d_backward"), original(f"{OPS}.f
 _loss, _loss_back = (original(f"{OPS}.softmax_cross_entropy{end}") for end in ("", "_backward"))
 _offset, _pad, _unpad = (original(f"{OPS}.{name}") for name in ("_offset", "pad", "unpad"))
 _size, _padded_shape = original(f"{OPS}.output_size"), original(f"{OPS}._padded_shape")
+_sigmoid, _sigmoid_back = original(f"{OPS}.sigmoid"), original(f"{OPS}.sigmoid_backward")
+_dropout, _dropout_back = original(f"{OPS}.dropout"), original(f"{OPS}.dropout_backward")
+_norm, _norm_back = original(f"{OPS}.batch_norm"), original(f"{OPS}.batch_norm_backward")
+_moments, _running = original(f"{OPS}.moments"), original(f"{OPS}.running")
+_mean, _mean_back = original(f"{OPS}.global_avg_pool2d"), original(f"{OPS}.global_avg_pool2d_backward")
+_add, _concat, _split = (original(f"{OPS}.{name}") for name in ("add", "concat", "split"))
+_node_back = original("refprune.backprop._backward_node")
 
 
 def _dense_without_bias(x: Any, w: Any, b: Any) -> Any:
@@ -33,23 +40,23 @@ def _dense_dx_untransposed(dy: Any, cache: Any, *, need_dx: bool) -> Any:
     return (cache.w @ dy if need_dx and square else dx), dw if not square else dw.T, db
 
 
-def _true_convolution(x: Any, w: Any, b: Any, stride: Any, padding: Any) -> Any:
+def _true_convolution(x: Any, w: Any, b: Any, stride: Any, padding: Any, groups: int = 1) -> Any:
     """Flip the kernel, as the word convolution says elsewhere."""
-    return _conv(x, np.ascontiguousarray(w[:, :, ::-1, ::-1]), b, stride, padding)
+    return _conv(x, np.ascontiguousarray(w[:, :, ::-1, ::-1]), b, stride, padding, groups)
 
 
-def _conv_without_bias(x: Any, w: Any, b: Any, stride: Any, padding: Any) -> Any:
-    return _conv(x, w, np.zeros_like(b), stride, padding)
+def _conv_without_bias(x: Any, w: Any, b: Any, stride: Any, padding: Any, groups: int = 1) -> Any:
+    return _conv(x, w, np.zeros_like(b), stride, padding, groups)
 
 
-def _conv_stride_swapped(x: Any, w: Any, b: Any, stride: Any, padding: Any) -> Any:
-    return _conv(x, w, b, stride[::-1], padding)
+def _conv_stride_swapped(x: Any, w: Any, b: Any, stride: Any, padding: Any, groups: int = 1) -> Any:
+    return _conv(x, w, b, stride[::-1], padding, groups)
 
 
 def _scatter_assigns(dpatches: Any, dy_shape: Any, cache: Any) -> Any:
     """Overwrite where windows overlap."""
-    _, channels, kh, kw = cache.w.shape
-    dpatches = dpatches.reshape(channels, kh, kw, *dy_shape[1:])
+    kh, kw = cache.w.shape[2:]
+    dpatches = dpatches.reshape(cache.x_shape[0], kh, kw, *dy_shape[1:])
     dx = np.zeros(_padded_shape(cache.x_shape, cache.padding), dpatches.dtype)
     for u, v in np.ndindex(kh, kw):
         _offset(dx, u, v, dy_shape[1:3], cache.stride)[...] = dpatches[:, u, v]
@@ -181,6 +188,196 @@ def _always_dx(dy: Any, cache: Any, *, need_dx: bool) -> Any:
     return _dense_back(dy, cache, need_dx=True)
 
 
+def _groups_dealt_out(x: Any, w: Any, b: Any, stride: Any, padding: Any, groups: int = 1) -> Any:
+    """Deal the outputs out to the groups in turn: output o in group o % G."""
+    order = np.argsort(np.arange(len(w)) % groups, kind="stable")
+    back = np.argsort(order)
+    y, cache = _conv(x, w[order], None if b is None else b[order], stride, padding, groups)
+    return y[back], cache
+
+
+def _channels_dealt_out(x: Any, w: Any, b: Any, stride: Any, padding: Any, groups: int = 1) -> Any:
+    """Let group g read the channels g, g + G, ..."""
+    order = np.argsort(np.arange(len(x)) % groups, kind="stable")
+    return _conv(x[order], w, b, stride, padding, groups)
+
+
+def _first_group(x: Any, w: Any, b: Any, stride: Any, padding: Any, groups: int = 1) -> Any:
+    """Let every output read the first channels."""
+    return _conv(np.concatenate([x[: len(x) // groups]] * groups), w, b, stride, padding, groups)
+
+
+def _one_output_is_depthwise(x: Any, w: Any, b: Any, stride: Any, padding: Any, groups: int = 1) -> Any:
+    """Take one output channel for one channel in, one out."""
+    return _conv(x[:1], w[:, :1], b, stride, padding) if len(w) == 1 else _conv(x, w, b, stride, padding, groups)
+
+
+def _group_gradients_mixed(dy: Any, cache: Any, *, need_dx: bool) -> Any:
+    """Take the groups in the other order on the way back to the weights."""
+    dx, dw, db = _conv_back(dy, cache, need_dx=need_dx)
+    groups = len(cache.patches)
+    return dx, dw.reshape(groups, -1, *dw.shape[1:])[::-1].reshape(dw.shape), db
+
+
+def _some_bias(node: Any, params: Any) -> Any:
+    """Take the first bias there is for a layer that has none."""
+    biases = [array for name, array in params.items() if name.endswith(".bias")]
+    weight = params[f"{node.name}.weight"]
+    return weight, params.get(f"{node.name}.bias", biases[0] if biases else None)
+
+
+def _sigmoid_unshifted(x: Any) -> Any:
+    """Take exp(-x) as it is: a warning, and infinite on the way."""
+    y = 1 / (1 + np.exp(-x))
+    return y, y
+
+
+def _sigmoid_clipped(x: Any) -> Any:
+    """Keep the exponent small."""
+    return _sigmoid(np.clip(x, -30, 30))
+
+
+def _sigmoid_hard(x: Any) -> Any:
+    """Draw three straight lines."""
+    y = np.clip(x / 6 + 0.5, 0, 1)
+    return y, y
+
+
+def _dropout_unscaled(x: Any, kept: Any, rate: float) -> Any:
+    return _dropout(x, kept, 0.0)
+
+
+def _dropout_scaled_by_rate(x: Any, kept: Any, rate: float) -> Any:
+    """Divide by the rate."""
+    return _dropout(x, kept, 1 - rate if rate else 0.0)
+
+
+def _dropout_upside_down(x: Any, kept: Any, rate: float) -> Any:
+    return _dropout(x, ~kept, rate)
+
+
+def _dropout_back_dense(dy: Any, factor: Any) -> Any:
+    """Let the gradient of what was dropped pass."""
+    return dy * factor.max(initial=1)
+
+
+def _dropout_back_unscaled(dy: Any, factor: Any) -> Any:
+    return dy * (factor > 0)
+
+
+def _eps_outside(x: Any, gamma: Any, beta: Any, mean: Any, var: Any, eps: float) -> Any:
+    """Divide by sqrt(var) + eps."""
+    return _norm(x, gamma, beta, mean, (np.sqrt(var) + eps) ** 2 - eps, eps)
+
+
+def _without_root(x: Any, gamma: Any, beta: Any, mean: Any, var: Any, eps: float) -> Any:
+    return _norm(x, gamma, beta, mean, (var + eps) ** 2 - eps, eps)
+
+
+def _unbiased_moments(x: Any) -> Any:
+    """Normalise with n / (n - 1)."""
+    mean, var = _moments(x)
+    return mean, var * x[0].size / (x[0].size - 1)
+
+
+def _moments_of_examples(x: Any) -> Any:
+    """Take the moments of the batch, pixel by pixel, and average those."""
+    return x.mean(axis=tuple(range(1, x.ndim))), x.var(axis=-1).reshape(len(x), -1).mean(axis=1)
+
+
+def _constant_moments(dy: Any, cache: Any) -> Any:
+    """Send nothing back through mean and variance."""
+    _, dgamma, dbeta = _norm_back(dy, cache)
+    return dy * (cache.gamma / cache.root).reshape(-1, *[1] * (dy.ndim - 1)), dgamma, dbeta
+
+
+def _constant_variance(dy: Any, cache: Any) -> Any:
+    """Send nothing back through the variance."""
+    dx, dgamma, dbeta = _norm_back(dy, cache)
+    through = (cache.gamma / cache.root * dgamma / dy[0].size).reshape(-1, *[1] * (dy.ndim - 1))
+    return dx + cache.normal * through, dgamma, dbeta
+
+
+def _gamma_from_input(dy: Any, cache: Any) -> Any:
+    """Multiply by the centred entries, not divided by the root."""
+    dx, dgamma, dbeta = _norm_back(dy, cache)
+    return dx, dgamma * cache.root, dbeta
+
+
+def _sum_for_mean(x: Any) -> Any:
+    return x.sum(axis=(1, 2), keepdims=True), x.shape
+
+
+def _flat_mean(x: Any) -> Any:
+    """Leave the pixel away: (C, N)."""
+    return x.mean(axis=(1, 2)), x.shape
+
+
+def _mean_back_whole(dy: Any, x_shape: Any) -> Any:
+    """Give every pixel the whole gradient."""
+    return np.broadcast_to(dy, x_shape)
+
+
+def _add_two(xs: Any) -> Any:
+    """Leave out what comes behind the second."""
+    return xs[0] + xs[1]
+
+
+def _add_in_place(xs: Any) -> Any:
+    """Add into the first."""
+    for x in xs[1:]:
+        xs[0][...] += x
+    return xs[0]
+
+
+def _add_once(xs: Any) -> Any:
+    """Add the same value once."""
+    return sum({id(x): x for x in xs}.values())
+
+
+def _add_back_shared(node: Any, dys: Any, cache: Any, *, need_dx: bool) -> Any:
+    """Deal the gradient out to the inputs in equal parts."""
+    dxs, own = _node_back(node, dys, cache, need_dx=need_dx)
+    return ([dx / len(dxs) for dx in dxs], own) if type(node).__name__ == "Add" else (dxs, own)
+
+
+def _concat_backwards(xs: Any) -> Any:
+    """Take the inputs from the last to the first."""
+    return _concat(list(reversed(xs)))
+
+
+def _concat_of_columns(xs: Any) -> Any:
+    """Put images side by side."""
+    return np.concatenate(xs, axis=-2) if xs[0].ndim > 2 else _concat(xs)
+
+
+def _concat_once(xs: Any) -> Any:
+    """Put the same value in once."""
+    return _concat(list({id(x): x for x in xs}.values()))
+
+
+def _concat_back_backwards(node: Any, dys: Any, cache: Any, *, need_dx: bool) -> Any:
+    """Hand the parts of the gradient out in the order from the last input to the first."""
+    dxs, own = _node_back(node, dys, cache, need_dx=need_dx)
+    return (dxs[::-1], own) if type(node).__name__ == "Concat" else (dxs, own)
+
+
+def _split_dealt_out(x: Any, sizes: Any) -> Any:
+    """Deal the channels out to the parts in turn, as far as they take any."""
+    owners = [part for turn in range(max(sizes)) for part, size in enumerate(sizes) if turn < size]
+    return tuple(x[np.array(owners) == part] for part in range(len(sizes)))
+
+
+def _split_from_the_end(x: Any, sizes: Any) -> Any:
+    """Hand the last channels to the first part."""
+    return tuple(reversed(_split(x, list(reversed(sizes)))))
+
+
+def _split_back_backwards(node: Any, dys: Any, cache: Any, *, need_dx: bool) -> Any:
+    """Send the gradients of the parts back from the last to the first."""
+    return _node_back(node, dys[::-1] if type(node).__name__ == "Split" else dys, cache, need_dx=need_dx)
+
+
 def _reordered(padding: Any) -> Any:
     """Read (top, bottom, left, right)."""
     top, bottom, left, right = padding
@@ -301,5 +498,124 @@ MUTANTS = (
         "OPS-14",
         "the probabilities are overwritten",
         {f"{OPS}.softmax_cross_entropy_backward": _loss_back_in_place},
+    ),
+    Mutant("outputs dealt out to groups", "OPS-15", "M45: rows change group", {f"{OPS}.conv2d": _groups_dealt_out}),
+    Mutant(
+        "channels dealt out to groups", "OPS-15", "group g reads g, g + G, ...", {f"{OPS}.conv2d": _channels_dealt_out}
+    ),
+    Mutant("only the first group", "OPS-15", "every output reads the first channels", {f"{OPS}.conv2d": _first_group}),
+    Mutant(
+        "one output is depthwise",
+        "OPS-15",
+        "M46: a convolution of one output channel taken for a depthwise one; Torch-Pruning, NNI, NNCF",
+        {f"{OPS}.conv2d": _one_output_is_depthwise},
+    ),
+    Mutant(
+        "groups mixed on the way back",
+        "OPS-15",
+        "another order of groups",
+        {f"{OPS}.conv2d_backward": _group_gradients_mixed},
+    ),
+    Mutant(
+        "some other bias",
+        "OPS-15",
+        "a layer without a bias takes one",
+        {"refprune.backprop._weight_and_bias": _some_bias},
+    ),
+    Mutant("sigmoid overflows", "OPS-16", "exp(1000) on the way to 0", {f"{OPS}.sigmoid": _sigmoid_unshifted}),
+    Mutant("sigmoid clipped", "OPS-16", "exp of at most 30", {f"{OPS}.sigmoid": _sigmoid_clipped}),
+    Mutant("hard sigmoid", "OPS-16", "three straight lines", {f"{OPS}.sigmoid": _sigmoid_hard}),
+    Mutant("tanh for sigmoid", "OPS-16", "0 at 0", {f"{OPS}.sigmoid": lambda x: (np.tanh(x), _sigmoid(x)[1])}),
+    Mutant(
+        "sigmoid's slope is y",
+        "OPS-16",
+        "1 - y is forgotten",
+        {f"{OPS}.sigmoid_backward": lambda dy, y: dy * y},
+    ),
+    Mutant("dropout not scaled", "OPS-17", "activations shrink in training", {f"{OPS}.dropout": _dropout_unscaled}),
+    Mutant("dropout divided by the rate", "OPS-17", "1 / rate", {f"{OPS}.dropout": _dropout_scaled_by_rate}),
+    Mutant("dropout upside down", "OPS-17", "M14: True means dropped", {f"{OPS}.dropout": _dropout_upside_down}),
+    Mutant(
+        "dropout passes all gradients",
+        "OPS-17",
+        "the mask is forgotten",
+        {f"{OPS}.dropout_backward": _dropout_back_dense},
+    ),
+    Mutant(
+        "dropout's gradient not scaled",
+        "OPS-17",
+        "the factor is forgotten",
+        {f"{OPS}.dropout_backward": _dropout_back_unscaled},
+    ),
+    Mutant("eps outside the root", "OPS-18", "sqrt(var) + eps", {f"{OPS}.batch_norm": _eps_outside}),
+    Mutant("divided by the variance", "OPS-18", "no root", {f"{OPS}.batch_norm": _without_root}),
+    Mutant("normalised by n - 1", "OPS-18", "the batch's variance unbiased", {f"{OPS}.moments": _unbiased_moments}),
+    Mutant("variance pixel by pixel", "OPS-18", "over the batch only", {f"{OPS}.moments": _moments_of_examples}),
+    Mutant(
+        "moments are constants",
+        "OPS-18",
+        "nothing goes back through them",
+        {f"{OPS}.batch_norm_backward": _constant_moments},
+    ),
+    Mutant(
+        "variance is a constant",
+        "OPS-18",
+        "nothing goes back through it",
+        {f"{OPS}.batch_norm_backward": _constant_variance},
+    ),
+    Mutant(
+        "gamma's gradient not normalised",
+        "OPS-18",
+        "x - mean for the normalised",
+        {f"{OPS}.batch_norm_backward": _gamma_from_input},
+    ),
+    Mutant(
+        "momentum of the old",
+        "OPS-19",
+        "the momentum weights what was; ONNX, Keras",
+        {f"{OPS}.running": lambda old, new, momentum: _running(new, old, momentum)},
+    ),
+    Mutant("running variance over n", "OPS-19", "no n / (n - 1); ONNX", {f"{OPS}.unbiased": lambda var, entries: var}),
+    Mutant(
+        "statistics replaced",
+        "OPS-19",
+        "the last batch's only",
+        {f"{OPS}.running": lambda old, new, momentum: np.asarray(new)},
+    ),
+    Mutant("sum of pixels", "OPS-20", "not divided", {f"{OPS}.global_avg_pool2d": _sum_for_mean}),
+    Mutant("no pixel left", "OPS-20", "(C,) for (C, 1, 1)", {f"{OPS}.global_avg_pool2d": _flat_mean}),
+    Mutant(
+        "every pixel the whole gradient",
+        "OPS-20",
+        "not divided on the way back",
+        {f"{OPS}.global_avg_pool2d_backward": _mean_back_whole},
+    ),
+    Mutant("two summands", "OPS-21", "the third is left out", {f"{OPS}.add": _add_two}),
+    Mutant("added in place", "OPS-21", "another reader of the first sees the sum", {f"{OPS}.add": _add_in_place}),
+    Mutant("same summand once", "OPS-21", "x + x is x", {f"{OPS}.add": _add_once}),
+    Mutant(
+        "sum's gradient shared",
+        "OPS-21",
+        "equal parts for the summands",
+        {"refprune.backprop._backward_node": _add_back_shared},
+    ),
+    Mutant("concatenated backwards", "OPS-22", "the last input first", {f"{OPS}.concat": _concat_backwards}),
+    Mutant("concatenated side by side", "OPS-22", "columns for channels", {f"{OPS}.concat": _concat_of_columns}),
+    Mutant("same part once", "OPS-22", "M43: the same value twice", {f"{OPS}.concat": _concat_once}),
+    Mutant(
+        "parts' gradients backwards",
+        "OPS-22",
+        "M43: another input's part",
+        {"refprune.backprop._backward_node": _concat_back_backwards},
+    ),
+    Mutant("channels dealt out to parts", "OPS-23", "not in runs", {f"{OPS}.split": _split_dealt_out}),
+    Mutant(
+        "parts counted from the end", "OPS-23", "M44: parts in another order", {f"{OPS}.split": _split_from_the_end}
+    ),
+    Mutant(
+        "parts sent back backwards",
+        "OPS-23",
+        "M44: parts in another order",
+        {"refprune.backprop._backward_node": _split_back_backwards},
     ),
 )

@@ -36,6 +36,11 @@ def _by_method(change: Callable[[Any], Any]) -> dict[str, Any]:
     return {PRUNE: lambda method, evidence, sparsity, within=None: _prune(change(method), evidence, sparsity, within)}
 
 
+def _no_multiples(method: Any, *rest: Any) -> Any:
+    """Leave out what the granularity says of multiples."""
+    return _prune(method._replace(granularity=method.granularity._replace(multiple=1)), *rest)
+
+
 def _weights_only(method: Any, evidence: Any, sparsity: Any, within: Any = None) -> Any:
     """Leave the biases of removed units where they are."""
     right = _prune(method, evidence, sparsity, within)
@@ -114,6 +119,12 @@ def _masked_arrays_only(params: Any, snapshot: Any, masks: Any) -> Any:
     return {name: right[name] if name in masks else w.copy() for name, w in params.items()}
 
 
+def _statistics_stay(params: Any, snapshot: Any, masks: Any) -> Any:
+    """Rewind what gradients move."""
+    right = _rewound(params, snapshot, masks)
+    return {name: apply_masks(params, masks)[name] if ".running_" in name else w for name, w in right.items()}
+
+
 def _nonzero_only(params: Any, snapshot: Any, masks: Any) -> Any:
     """Read the masks off the zeros of what was trained."""
     return {name: np.where(params[name] != 0, w, 0.0) for name, w in snapshot.params.items()}
@@ -125,13 +136,16 @@ def _anything(params: Any, snapshot: Any, masks: Any) -> Any:
     return {name: np.where(masks[name], w, 0) if name in masks else w.copy() for name, w in restored.items()}
 
 
-def _runs(change: Callable[..., tuple[Any, int]]) -> dict[str, Any]:
-    """Return runs that begin with change(fresh state, first) -> (state, first)."""
+def _runs(change: Callable[..., tuple[Any, int]], *, early: int = 0) -> dict[str, Any]:
+    """Return runs that begin with change(fresh state, first) -> (state, first), and drop as so many steps before."""
 
-    def training_run(network: Any, x: Any, labels: Any, batches: Any, optimiser: Any, rate: Any) -> Any:
+    def training_run(
+        network: Any, x: Any, labels: Any, batches: Any, optimiser: Any, rate: Any, kept: Any = None
+    ) -> Any:
         def run(params: Any, masks: Any, first: int) -> Any:
             state, begin = change(start(params, optimiser, masks), first)
-            for step in steps(network, state, x, labels, batches, optimiser, rate, masks, begin):
+            left = kept and (lambda step: kept(step - early))
+            for step in steps(network, state, x, labels, batches, optimiser, rate, masks, begin, left):
                 state = step.state
             return state.params
 
@@ -148,13 +162,15 @@ def _counted_on(state: Any, first: int) -> tuple[Any, int]:
 def _carried() -> dict[str, Any]:
     """Return runs whose velocity is what the first batches would have left."""
 
-    def training_run(network: Any, x: Any, labels: Any, batches: Any, optimiser: Any, rate: Any) -> Any:
+    def training_run(
+        network: Any, x: Any, labels: Any, batches: Any, optimiser: Any, rate: Any, kept: Any = None
+    ) -> Any:
         def run(params: Any, masks: Any, first: int) -> Any:
             state = fresh = start(params, optimiser, masks)
-            for step in steps(network, fresh, x, labels, batches[:first], optimiser, rate, masks):
+            for step in steps(network, fresh, x, labels, batches[:first], optimiser, rate, masks, 0, kept):
                 state = step.state
             state = type(state)(fresh.params, state.slots, 0)
-            for step in steps(network, state, x, labels, batches, optimiser, rate, masks, first):
+            for step in steps(network, state, x, labels, batches, optimiser, rate, masks, first, kept):
                 state = step.state
             return state.params
 
@@ -166,12 +182,17 @@ def _carried() -> dict[str, Any]:
 # Pruning while training
 
 
-def _loop(due: Callable[[int, set[int]], bool], *, mask: bool = True, hold: bool = True) -> dict[str, Any]:
-    """Return the loop that fires where due(step, firing steps) says; unmasked until the next update, or once."""
+def _loop(
+    due: Callable[[int, set[int]], bool], *, mask: bool = True, hold: bool = True, late: int = 0
+) -> dict[str, Any]:
+    """Return the loop that fires where due(step, firing steps) says; unmasked until the next update, or once.
+
+    Its dropout masks are those of so many steps later.
+    """
 
     def prune_while_training(
         network: Any, params: Any, method: Any, schedule: Any, collect: Any, x: Any, labels: Any, batches: Any,
-        optimiser: Any, rate: Any,
+        optimiser: Any, rate: Any, kept: Any = None,
     ) -> Iterator[GradualStep]:  # fmt: skip
         fires, state = set(firing_steps(schedule, len(batches))), start(params, optimiser)
         pruned: Pruned | None = None
@@ -179,7 +200,8 @@ def _loop(due: Callable[[int, set[int]], bool], *, mask: bool = True, hold: bool
             if number:
                 rows = batches[number - 1]
                 masks: Any = pruned.masks if pruned and hold else {}
-                loss, state = one_step(network, state, x[rows], labels[rows], optimiser, rate(number - 1), masks)
+                left = kept(number - 1 + late) if kept else {}
+                loss, state = one_step(network, state, x[rows], labels[rows], optimiser, rate(number - 1), masks, left)
             if due(number, fires):
                 pruned = _prune(method, collect(state.params), sparsity_at(schedule, number), pruned)
                 state = mask_state(state, pruned.masks) if mask else state
@@ -247,6 +269,7 @@ MUTANTS = (
         "M48: the reserve of the granularity is not handed on",
         _by_method(lambda method: method._replace(granularity=method.granularity._replace(min_kept=0))),
     ),
+    Mutant("multiples forgotten", "PRU-01", "M47: rounding is skipped silently", {PRUNE: _no_multiples}),
     Mutant("biases of removed units stay", "PRU-01", "the mask of the weight only", {PRUNE: _weights_only}),
     Mutant("rounds not nested", "PRU-02", "M19: earlier masks ignored; NNI, torch.ao", {PRUNE: _not_within}),
     Mutant(
@@ -285,6 +308,7 @@ MUTANTS = (
     Mutant("masks rewound too", "PRU-05", "M70: the rewound network is dense", {REWOUND: _without_masks}),
     Mutant("biases not rewound", "PRU-05", "M71: only the weights", {REWOUND: _weights_without_biases}),
     Mutant("masked arrays only", "PRU-05", "M71: only what is pruned is rewound", {REWOUND: _masked_arrays_only}),
+    Mutant("statistics not rewound", "PRU-05", "M71: only what gradients move", {REWOUND: _statistics_stay}),
     Mutant("masks read off zeros", "PRU-05", "M58: mask from w == 0", {REWOUND: _nonzero_only}),
     Mutant("weights rewound with the rate", "PRU-06", "the other rewinding", {RATE: _weights_too}),
     Mutant("rate rewound to the start", "PRU-06", "M71: step 0, not the snapshot's", {RATE: _rate_from_zero}),
@@ -313,6 +337,12 @@ MUTANTS = (
         "masks made again all the time",
         _loop(lambda step, fires: step >= min(fires)),
     ),
+    Mutant(
+        "dropout of the next step",
+        "PRU-07",
+        "M61: steps counted from 1",
+        _loop(lambda step, fires: step in fires, late=1),
+    ),
     Mutant("rewound to step 0", "PRU-08", "M71: batches and rates from the start", {WEIGHTS: _from_zero}),
     Mutant("one step after the snapshot", "PRU-08", "M61: the snapshot's batch is skipped", {WEIGHTS: _one_step_on}),
     Mutant(
@@ -326,6 +356,12 @@ MUTANTS = (
         "PRU-09",
         "M71: bias correction of an old optimiser",
         _runs(_counted_on),
+    ),
+    Mutant(
+        "dropout of the step before",
+        "PRU-09",
+        "M61: t - 1",
+        _runs(lambda state, first: (state, first), early=1),
     ),
     Mutant("memory carried over", "PRU-09", "M71: optimiser not rewound", _carried()),
     Mutant("levels checked when it fires", "PRU-10", "half of the run is over", _begun(_fits, _updates)),

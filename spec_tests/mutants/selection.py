@@ -16,6 +16,10 @@ SELECTION = "refprune.selection"
 COUNT, KEEP, POOL = f"{SELECTION}.removal_count", f"{SELECTION}.keep_best_fast", f"{SELECTION}._select_pool"
 _count, _keep_tensors, _pool = original(COUNT), original(KEEP), original(POOL)
 _select = original(f"{SELECTION}.select")
+LEAST, CAPS, ROUNDED = (f"{SELECTION}.{name}" for name in ("_least", "least_under_caps", "_rounded"))
+_least, _caps, _rounded = original(LEAST), original(CAPS), original(ROUNDED)
+_reserve, _alive = original(f"{SELECTION}.reserve"), original(f"{SELECTION}._alive")
+_checked_pools = original(f"{SELECTION}.checked_pools")
 
 
 def _rule(rule: Any) -> dict[str, Any]:
@@ -177,14 +181,14 @@ def _empty_is_fine(pool: Any, names: Any, scores: Any, alive: Any, sparsity: Any
 
 def _scratch(name: Any, scores: Any, within: Any) -> Any:
     """Work in the caller's array."""
-    right = original(f"{SELECTION}._alive")(name, scores, within)
+    right = _alive(name, scores, within)
     scores.sort()
     return right
 
 
-def _handed_back(scores: Any, sparsity: Any, scope: Any, within: Any, min_kept: int) -> Any:
+def _handed_back(scores: Any, sparsity: Any, scope: Any, within: Any, *widths: Any) -> Any:
     """Return the caller's own masks where nothing has changed."""
-    right = _select(scores, sparsity, scope, within, min_kept)
+    right = _select(scores, sparsity, scope, within, *widths)
     same = {name: mask for name, mask in (within or {}).items() if np.array_equal(mask, right.masks[name])}
     return right._replace(masks=right.masks | same)
 
@@ -237,7 +241,7 @@ def _unstable_in_the_middle(scores: Any, alive: Any, count: int) -> Any:
     return (_unstable if 17 <= scores.size <= 39 else _keep)(scores, alive, count)
 
 
-def _summed_nesting(scores: Any, sparsity: Any, scope: Any, within: Any, min_kept: int) -> Any:
+def _summed_nesting(scores: Any, sparsity: Any, scope: Any, within: Any, *widths: Any) -> Any:
     """Compare what is asked with what is removed over all pools; a pool above its target stays as it is."""
     masks: dict[str, Any] = {}
     short: dict[str, int] = {}
@@ -248,7 +252,7 @@ def _summed_nesting(scores: Any, sparsity: Any, scope: Any, within: Any, min_kep
         gone = sum(int((~mask).sum()) for mask in lives.values())
         count = _count(sparsity, sum(array.size for array in own.values()))
         over += gone - count
-        found = _select(own, max(count, gone), lambda _, pool=pool, names=names: {pool: names}, lives, min_kept)
+        found = _select(own, max(count, gone), lambda _, pool=pool, names=names: {pool: names}, lives, *widths)
         masks, short = masks | found.masks, short | found.short
     if over > 0:
         raise ValueError("the target falls")
@@ -258,9 +262,9 @@ def _summed_nesting(scores: Any, sparsity: Any, scope: Any, within: Any, min_kep
 def _handed_back_when(asked: Callable[[Any, Any], bool]) -> dict[str, Any]:
     """Return the caller's own masks where nothing has changed, in some selections only."""
 
-    def wrong(scores: Any, sparsity: Any, scope: Any, within: Any, min_kept: int) -> Any:
+    def wrong(scores: Any, sparsity: Any, scope: Any, within: Any, *widths: Any) -> Any:
         way = _handed_back if asked(sparsity, scope(scores)) else _select
-        return way(scores, sparsity, scope, within, min_kept)
+        return way(scores, sparsity, scope, within, *widths)
 
     return {f"{SELECTION}.select": wrong}
 
@@ -273,7 +277,7 @@ def _numpy_as_fraction(sparsity: Any, size: int) -> int:
 def _large_reserve_refused(scores: Any, alive: Any, min_kept: int) -> Any:
     if min_kept > scores.size:
         raise ValueError("min_kept")
-    return original(f"{SELECTION}.reserve")(scores, alive, min_kept)
+    return _reserve(scores, alive, min_kept)
 
 
 def _empty_tensor_refused(pool: Any, names: Any, scores: Any, alive: Any, sparsity: Any, min_kept: Any) -> Any:
@@ -282,17 +286,17 @@ def _empty_tensor_refused(pool: Any, names: Any, scores: Any, alive: Any, sparsi
     return _pool(pool, names, scores, alive, sparsity, min_kept)
 
 
-def _empty_beside_others(scores: Any, sparsity: Any, scope: Any, within: Any, min_kept: int) -> Any:
+def _empty_beside_others(scores: Any, sparsity: Any, scope: Any, within: Any, *widths: Any) -> Any:
     """Skip empty tensors as long as there are others."""
     full = {name: array for name, array in scores.items() if array.size or len(scores) == 1}
-    found = _select(full, sparsity, scope, within, min_kept)
+    found = _select(full, sparsity, scope, within, *widths)
     empty = {name: np.ones(array.shape, bool) for name, array in scores.items() if name not in full}
     return found._replace(masks=found.masks | empty)
 
 
 def _listed_order(pools: Any, names: Any) -> Any:
     """Take the tensors of a pool as the scope lists them."""
-    original(f"{SELECTION}.checked_pools")(pools, names)
+    _checked_pools(pools, names)
     return pools
 
 
@@ -336,6 +340,76 @@ def _last_stays(shapes: Any, sparsity: Any, rng: Any, scope: Any) -> Any:
             mask.flat[int(np.flatnonzero(mask)[0])] = False
             mask.flat[-1] = True
     return masks
+
+
+def _one_least(min_kept: Any, names: Any) -> Any:
+    """Take the largest number for every group."""
+    right = _least(min_kept, names)
+    return dict.fromkeys(right, max(right.values(), default=0))
+
+
+def _one_for_the_unnamed(min_kept: Any, names: Any) -> Any:
+    return {name: least or int(isinstance(min_kept, dict)) for name, least in _least(min_kept, names).items()}
+
+
+def _unknown_ignored(min_kept: Any, names: Any) -> Any:
+    known = {n: k for n, k in min_kept.items() if n in names} if isinstance(min_kept, dict) else min_kept
+    return _least(known, names)
+
+
+def _before_the_step(sizes: Any, caps: Any) -> Any:
+    """Compare with the cap what is removed when the step begins: nothing yet, so no group is held back."""
+    return dict.fromkeys(_caps(sizes, caps), 1)
+
+
+def _emptied_under_caps(sizes: Any, caps: Any) -> Any:
+    return {name: least if name in caps and caps[name] < 1 else 0 for name, least in _caps(sizes, caps).items()}
+
+
+def _caps_counted(count: Callable[[float, int], int]) -> dict[str, Any]:
+    """Count otherwise how many may go."""
+
+    def wrong(sizes: Any, caps: Any) -> Any:
+        _caps(sizes, caps)
+        return {name: max(1, size - count(float(caps.get(name, 1.0)), size)) for name, size in sizes.items()}
+
+    return {CAPS: wrong}
+
+
+def _unchecked_caps(sizes: Any, caps: Any) -> Any:
+    return {name: max(1, size - int(float(caps.get(name) or 1.0) * size)) for name, size in sizes.items()}
+
+
+def _width(rule: Callable[[int, int], int]) -> dict[str, Any]:
+    """Keep the best alive entries, (kept without a multiple, multiple) -> how many."""
+
+    def wrong(scores: Any, alive: Any, kept: Any, multiple: int) -> Any:
+        wanted = min(rule(int(kept.sum()), multiple), int(alive.sum()))
+        return kept if wanted == kept.sum() else _reserve(scores, alive, wanted)
+
+    return {ROUNDED: wrong}
+
+
+def _beyond_the_alive(scores: Any, alive: Any, kept: Any, multiple: int) -> Any:
+    """Bring removed entries back to fill the multiple."""
+    wanted = min(-(-int(kept.sum()) // multiple) * multiple, scores.size)
+    return kept if wanted == kept.sum() else _keep(scores, np.ones_like(alive), scores.size - wanted)
+
+
+def _first_come_back(scores: Any, alive: Any, kept: Any, multiple: int) -> Any:
+    """Bring the first back, not the best."""
+    wanted = -(-int(kept.sum()) // multiple) * multiple
+    return kept | (alive & ~kept & (np.cumsum(alive & ~kept) <= wanted - kept.sum()))
+
+
+def _all_where_it_does_not_fit(scores: Any, alive: Any, kept: Any, multiple: int) -> Any:
+    """Skip a group that has no multiple of its own."""
+    return alive.copy() if scores.size % multiple else _rounded(scores, alive, kept, multiple)
+
+
+def _multiple_not_reported(*arguments: Any) -> Any:
+    """Report what a reserve keeps, and nothing of what a multiple does."""
+    return _select(*arguments)._replace(short=_select(*arguments[:5]).short)
 
 
 def _clipped(sparsity: Any) -> Any:
@@ -485,7 +559,16 @@ MUTANTS = (
     Mutant("offsets off by one", "SEL-09", "M25: slices on the wrong layer", {KEEP: _off_by_one}),
     Mutant("no reserve", "SEL-10", "M26, M48: a layer emptied", {f"{SELECTION}.reserve": _reserve_nothing}),
     Mutant("first reserved", "SEL-10", "the first alive units, not the best", {f"{SELECTION}.reserve": _reserve_first}),
+    Mutant("one reserve for all", "SEL-10", "the numbers of the groups are mixed", {LEAST: _one_least}),
+    Mutant("reserve of the unnamed", "SEL-10", "1 where nothing is said", {LEAST: _one_for_the_unnamed}),
+    Mutant("reserve of nobody", "SEL-10", "a misspelt group is ignored", {LEAST: _unknown_ignored}),
     Mutant("never short", "SEL-11", "M47: what was not removed is not reported", {POOL: _never_short}),
+    Mutant(
+        "multiple not reported",
+        "SEL-11",
+        "M47: more stays than was asked, and nothing is said",
+        {f"{SELECTION}.select": _multiple_not_reported},
+    ),
     Mutant("empty pool accepted", "SEL-12", "a name that matches nothing", {POOL: _empty_is_fine}),
     Mutant("works in place", "SEL-13", "the caller's scores are sorted", {f"{SELECTION}._alive": _scratch}),
     Mutant("within handed back", "SEL-13", "masks alias earlier masks; INC", {f"{SELECTION}.select": _handed_back}),
@@ -604,4 +687,46 @@ MUTANTS = (
     Mutant("session drops its masks", "SEL-19", "begin's within is not used", backend=_Stateful(_beginning_dropped)),
     Mutant("session overwrites", "SEL-19", "earlier masks change in place", backend=_Stateful(_overwritten)),
     Mutant("session forgets a refusal", "SEL-19", "state lost in an error", backend=_Stateful(_forgets_when_refused)),
+    Mutant(
+        "cap before the step",
+        "SEL-20",
+        "M35: one step from below the cap to 2 of 20; Torch-Pruning's max_pruning_ratio",
+        {CAPS: _before_the_step},
+    ),
+    Mutant("emptied under a cap of 1", "SEL-20", "M48: nothing of a group stays", {CAPS: _emptied_under_caps}),
+    Mutant("cap rounded", "SEL-20", "half to even: 0.7 of 5 is 4", _caps_counted(lambda cap, n: round(cap * n))),
+    Mutant(
+        "cap rounded up",
+        "SEL-20",
+        "M08: ceil for floor, one more than the cap",
+        _caps_counted(lambda cap, n: ceil(cap * n)),
+    ),
+    Mutant("unchecked caps", "SEL-20", "M22: a cap of 1.1, of True, of nobody", {CAPS: _unchecked_caps}),
+    Mutant(
+        "rounded down",
+        "SEL-21",
+        "M47: the code floors, to zero if need be; Torch-Pruning's round_to",
+        _width(lambda width, multiple: width // multiple * multiple),
+    ),
+    Mutant(
+        "rounded to the nearest",
+        "SEL-21",
+        "M47: 1 of 8 to a multiple of 4 is 0",
+        _width(lambda width, multiple: round(width / multiple) * multiple),
+    ),
+    Mutant(
+        "one multiple more",
+        "SEL-21",
+        "a width that fits is rounded up as well",
+        _width(lambda width, multiple: (width // multiple + 1) * multiple if multiple > 1 else width),
+    ),
+    Mutant("multiple ignored", "SEL-21", "the width as it comes", _width(lambda width, multiple: width)),
+    Mutant("multiple brings back", "SEL-21", "more than is alive", {ROUNDED: _beyond_the_alive}),
+    Mutant("first come back", "SEL-21", "by position, not by score", {ROUNDED: _first_come_back}),
+    Mutant(
+        "skipped where it does not fit",
+        "SEL-21",
+        "M47: left whole without a word; Torch-Pruning's round_to, where it floors to zero",
+        {ROUNDED: _all_where_it_does_not_fit},
+    ),
 )

@@ -1,5 +1,7 @@
 """Wrong removals."""
 
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,11 +12,15 @@ from spec_tests.mutants.coupling import _output_too
 from spec_tests.mutants.mutant import Mutant, original
 
 SURGERY = "refprune.surgery"
-COMPACT, KEPT, TAKE, WITHOUT = (f"{SURGERY}.{name}" for name in ("compact", "_kept", "_take", "masks_without"))
-CUT, UNREAD = f"{SURGERY}.cut_outgoing", f"{SURGERY}.unread_units"
+COMPACT, KEPT, TAKE, WITHOUT = (f"{SURGERY}.{name}" for name in ("compact", "_kept", "_take", "masks_without_rows"))
+CUT, UNREAD, ROWS, SMALLER = (
+    f"{SURGERY}.{name}" for name in ("cut_outgoing", "unread_units", "rows_kept", "compact_network")
+)
+FIND, SETTLED = "refprune.coupling.find_groups", "refprune.training._settled"
 CHECK = "refprune.granularity.check_parts"
 _compact, _kept, _take, _without = (original(path) for path in (COMPACT, KEPT, TAKE, WITHOUT))
-_cut, _unread, _check_parts = original(CUT), original(UNREAD), original(CHECK)
+_cut, _unread, _rows, _smaller = (original(path) for path in (CUT, UNREAD, ROWS, SMALLER))
+_check_parts, _find, _settled = original(CHECK), original(FIND), original(SETTLED)
 
 
 def _reader_bias_too(arrays: Any, groups: Any, unit_masks: Any) -> Any:
@@ -28,31 +34,41 @@ def _reader_bias_too(arrays: Any, groups: Any, unit_masks: Any) -> Any:
     return right
 
 
-def _scrambled(group: Any, unit_masks: Any) -> Any:
-    """Keep the units in the order of no order: last first."""
-    return _kept(group, unit_masks)[::-1]
+def _scrambled(name: Any, array: Any, stays: Any) -> Any:
+    """Keep what is left in the order of no order: last first."""
+    small = _take(name, array, stays)
+    for axis in range(array.ndim):
+        if (name, axis) in stays:
+            small = np.flip(small, axis)
+    return small
 
 
-def _without_signs(array: Any, part: Any, kept: Any) -> Any:
+def _without_signs(name: Any, array: Any, stays: Any) -> Any:
     """Lose the sign of zero in a sum."""
-    return _take(array, part, kept) + 0.0
+    return _take(name, array, stays) + 0.0
 
 
-def _as_float64(array: Any, part: Any, kept: Any) -> Any:
+def _as_float64(name: Any, array: Any, stays: Any) -> Any:
     """Widen what is left."""
-    return _take(array, part, kept).astype(np.float64)
+    return _take(name, array, stays).astype(np.float64)
 
 
-def _renumbered(arrays: Any, groups: Any, unit_masks: Any) -> Any:
+def _renumbered(groups: Any, unit_masks: Any) -> Any:
     """Tell the new indices in place of the original ones."""
-    right = _compact(arrays, groups, unit_masks)
-    return right._replace(kept={name: np.arange(len(kept)) for name, kept in right.kept.items()})
+    return {name: np.arange(len(rows)) for name, rows in _rows(groups, unit_masks).items()}
+
+
+def _first_maker_told(groups: Any, unit_masks: Any) -> Any:
+    """Tell what is left of the first maker of each unit, and not of the others."""
+    groups = tuple(groups)
+    first = {group.producers[0].array.removesuffix(".weight") for group in groups}
+    return {name: rows for name, rows in _rows(groups, unit_masks).items() if name in first}
 
 
 def _zeros_too(arrays: Any, groups: Any, unit_masks: Any) -> Any:
     """Remove units of weight 0 as well."""
     groups = tuple(groups)
-    live = {group.name: _alive(arrays[f"{group.name}.weight"]) for group in groups}
+    live = {group.name: _alive(arrays[group.producers[0].array]) for group in groups}
     masks = {group.name: unit_masks.get(group.name, True) & live[group.name] for group in groups}
     return _compact(arrays, groups, {name: mask if mask.any() else mask | True for name, mask in masks.items()})
 
@@ -66,10 +82,10 @@ def _emptied(group: Any, unit_masks: Any) -> Any:
     return np.flatnonzero(unit_masks.get(group.name, np.ones(group.size, bool)))
 
 
-def _one_left(group: Any, unit_masks: Any) -> Any:
+def _one_left(arrays: Any, groups: Any, unit_masks: Any) -> Any:
     """Keep the first unit silently where all were to go."""
-    kept = _emptied(group, unit_masks)
-    return kept if kept.size else np.zeros(1, int)
+    masks = {name: mask if mask.any() else np.arange(len(mask)) == 0 for name, mask in unit_masks.items()}
+    return _compact(arrays, groups, masks)
 
 
 def _bias_folded(arrays: Any, groups: Any, unit_masks: Any) -> Any:
@@ -87,11 +103,7 @@ def _bias_folded(arrays: Any, groups: Any, unit_masks: Any) -> Any:
 
 def _makers_cut(arrays: Any, groups: Any, unit_masks: Any) -> Any:
     """Set the maker's rows to 0 in place of the reader's columns."""
-    cut = {name: array.copy() for name, array in arrays.items()}
-    for group in groups:
-        for part in group.producers:
-            cut[part.array][~unit_masks[group.name]] = 0
-    return cut
+    return _cut(arrays, [group._replace(consumers=group.producers) for group in groups], unit_masks)
 
 
 def _unread_by_zeros(params: Any, groups: Any, masks: Any) -> Any:
@@ -122,12 +134,18 @@ def _emptied_if_unread(params: Any, groups: Any, masks: Any) -> Any:
     return {name: mask & (not nothing) for name, mask in right.items()}
 
 
+def _lengths(groups: Any) -> Any:
+    """Return layer -> its outputs."""
+    parts = [part for group in groups for part in group.producers]
+    return {part.array.removesuffix(".weight"): len(part.units) for part in parts}
+
+
 def _lenient(*, refuse_twice: bool, refuse_negative: bool) -> Any:
     """Take lists as NumPy's indexing takes them."""
 
     def without(groups: Any, units: Any) -> Any:
         groups = tuple(groups)
-        sizes = {group.name: group.size for group in groups}
+        sizes = _lengths(groups)
         repaired = {}
         for name, indices in units.items():
             plain = [index for index in indices if type(index) is int]
@@ -142,7 +160,7 @@ def _lenient(*, refuse_twice: bool, refuse_negative: bool) -> Any:
 def _clipped(groups: Any, units: Any) -> Any:
     """Leave out what is out of range."""
     groups = tuple(groups)
-    sizes = {group.name: group.size for group in groups}
+    sizes = _lengths(groups)
     return _without(
         groups,
         {name: [i for i in gone if not (type(i) is int and i >= sizes[name])] for name, gone in units.items()},
@@ -157,19 +175,25 @@ def _bool_is_index(groups: Any, units: Any) -> Any:
 def _strangers_ignored(groups: Any, units: Any) -> Any:
     """Say nothing about layers that have no group."""
     groups = tuple(groups)
-    known = {group.name for group in groups}
+    known = _lengths(groups)
     return _without(groups, {name: gone for name, gone in units.items() if name in known})
 
 
 def _one_after_another(groups: Any, units: Any) -> Any:
     """Delete index after index from a list that gets shorter."""
-    masks = _without(groups, units)
+    groups = tuple(groups)
+    sizes, shifted = _lengths(groups), {}
     for name, gone in units.items():
-        left = list(range(len(masks[name])))
-        for unit in sorted(gone):
-            del left[min(unit, len(left) - 1)]
-        masks[name] = np.isin(np.arange(len(masks[name])), left)
-    return masks
+        left = list(range(sizes[name]))
+        shifted[name] = [left.pop(min(unit, len(left) - 1)) for unit in sorted(gone)]
+    return _without(groups, shifted)
+
+
+def _owner_only(groups: Any, units: Any) -> Any:
+    """Take a request for the first maker of a unit only."""
+    groups = tuple(groups)
+    first = {group.producers[0].array.removesuffix(".weight") for group in groups}
+    return _without(groups, {name: gone for name, gone in units.items() if name in first})
 
 
 def _empty_means_zeros(arrays: Any, groups: Any, unit_masks: Any) -> Any:
@@ -208,10 +232,13 @@ def _handed_back(arrays: Any, groups: Any, unit_masks: Any) -> Any:
     return right._replace(arrays=right.arrays | same)
 
 
-def _clipped_take(array: Any, part: Any, kept: Any) -> Any:
+def _clipped_take(name: Any, array: Any, stays: Any) -> Any:
     """Clip indices that are too high."""
-    indices = (kept[:, None] * part.span + np.arange(part.span)).ravel()
-    return np.take(array, indices, axis=min(part.axis, array.ndim - 1), mode="clip")
+    for axis in range(array.ndim):
+        mask = stays.get((name, axis))
+        if mask is not None:
+            array = np.take(array, np.flatnonzero(mask), axis=axis, mode="clip")
+    return array.copy()
 
 
 def _unnamed(*asked: Any) -> Any:
@@ -241,6 +268,85 @@ def _strange_masks_unread(params: Any, groups: Any, masks: Any) -> Any:
     return _unread(params, groups, {name: mask for name, mask in masks.items() if name in params})
 
 
+def _group_after_group(arrays: Any, groups: Any, unit_masks: Any) -> Any:
+    """Remove one group after the other, with the indices of the arrays as they were."""
+    right = _compact(arrays, groups, unit_masks)
+    left = {name: array.copy() for name, array in arrays.items()}
+    for group in groups:
+        for part in (part for part in group.parts if part.array in left):
+            gone = [place for place, unit in enumerate(part.units) if unit >= 0 and not _stays(group, unit, unit_masks)]
+            length = left[part.array].shape[part.axis]
+            left[part.array] = np.delete(left[part.array], [place for place in gone if place < length], part.axis)
+    return right._replace(arrays=left)
+
+
+def _stays(group: Any, unit: int, unit_masks: Any) -> bool:
+    return group.name not in unit_masks or bool(unit_masks[group.name][unit])
+
+
+def _last_group(arrays: Any, groups: Any, unit_masks: Any) -> Any:
+    """Let the last group of an array decide for all of it."""
+    right = _compact(arrays, groups, unit_masks)
+    for group in groups:
+        for part in (part for part in group.parts if part.array in arrays):
+            stays = [unit < 0 or _stays(group, unit, unit_masks) for unit in part.units]
+            small = np.compress(stays, arrays[part.array], axis=part.axis)
+            right.arrays[part.array] = _compact({part.array: small}, (), {}).arrays[part.array]
+    return right
+
+
+def _sizes(wrong: Any) -> Any:
+    """Return `compact_network` with other sizes: (sizes before, sizes as they should be) -> sizes."""
+
+    def smaller(network: Any, groups: Any, unit_masks: Any) -> Any:
+        right = _smaller(network, groups, unit_masks)
+        return tuple(
+            replace(node, sizes=wrong(before.sizes, node.sizes)) if hasattr(node, "sizes") else node
+            for before, node in zip(network, right, strict=True)
+        )
+
+    return smaller
+
+
+def _even(before: Any, right: Any) -> Any:
+    """Cut into parts of one size, and a last one of what is left."""
+    size = -(-sum(right) // len(right))
+    ends = [min(place * size, sum(right)) for place in range(len(right) + 1)]
+    return tuple(max(1, after - start) for start, after in pairwise(ends))
+
+
+def _from_the_last(before: Any, right: Any) -> Any:
+    """Take all that is gone from the last part."""
+    return (*before[:-1], max(1, sum(right) - sum(before[:-1])))
+
+
+def _unmasked(name: Any, array: Any, mask: Any, given: Any) -> Any:
+    """Let removed entries come back while retraining."""
+    return _settled(name, array, None, given)
+
+
+def _parameters_only(network: Any, params: Any) -> Any:
+    """Remember the parameters that groups are found for: others are not the network's."""
+    _KNOWN[:] = list(params.values())
+    return _find(network, params)
+
+
+_KNOWN: list[Any] = []
+
+
+def _old_state(arrays: Any, groups: Any, unit_masks: Any) -> Any:
+    """Slice the network's own parameters, and leave what the optimiser has as it is."""
+    own = all(any(np.array_equal(array, known) for known in _KNOWN) for array in arrays.values())
+    right = _compact(arrays, groups, unit_masks)
+    return right if own else right._replace(arrays={name: array.copy() for name, array in arrays.items()})
+
+
+def _first_entries(name: Any, array: Any, stays: Any) -> Any:
+    """Take the first entries, as many as are left, in place of those that are left."""
+    small = _take(name, array, stays)
+    return array[tuple(slice(length) for length in small.shape)].copy()
+
+
 class _Liar(Reference):
     """Says that layers nobody asked about have lost all."""
 
@@ -259,21 +365,24 @@ class _Unordered(Reference):
 
 MUTANTS = (
     Mutant("reader's bias cut", "SUR-01", "consumer bias touched", {COMPACT: _reader_bias_too}),
-    Mutant("order scrambled", "SUR-02", "M49: kept order of a set", {KEPT: _scrambled}),
+    Mutant("asked for one maker only", "SUR-01", "M42: one side of a sum", {WITHOUT: _owner_only}),
+    Mutant("order scrambled", "SUR-02", "M49: kept order of a set", {TAKE: _scrambled}),
     Mutant("kept as a set", "SUR-02", "M49: kept order of a set", backend=_Unordered()),
     Mutant("lies about other layers", "SUR-02", "layers told that nobody asked about", backend=_Liar()),
     Mutant("sign of zero lost", "SUR-02", "M82: survivors recomputed", {TAKE: _without_signs}),
     Mutant("widened", "SUR-02", "U47: dtype not preserved", {TAKE: _as_float64}),
-    Mutant("new indices told", "SUR-02", "M49: kept indices renumbered", {COMPACT: _renumbered}),
+    Mutant("new indices told", "SUR-02", "M49: kept indices renumbered", {ROWS: _renumbered}),
+    Mutant("first maker told", "SUR-02", "U45: what else was removed is not said", {ROWS: _first_maker_told}),
     Mutant("zeros removed too", "SUR-03", "M58: units inferred from zeros", {COMPACT: _zeros_too}),
     Mutant("layer emptied", "SUR-04", "M48: torch.ao at sparsity 1", {KEPT: _emptied}),
-    Mutant("first unit kept silently", "SUR-04", "M47: the request is changed without a word", {KEPT: _one_left}),
+    Mutant("first unit kept silently", "SUR-04", "M47: the request is changed without a word", {COMPACT: _one_left}),
     Mutant(
         "kept units swapped",
         "SUR-05",
         "M14: the mask inverted",
-        {KEPT: lambda g, m: _kept(g, {n: ~x for n, x in m.items()})},
+        {COMPACT: lambda a, g, m: _compact(a, g, {n: x if x.all() else ~x for n, x in m.items()})},
     ),
+    Mutant("first entries kept", "SUR-05", "M49: as many as are left, not those that are left", {TAKE: _first_entries}),
     Mutant("makers cut", "SUR-05", "X33: zeroed makers still output their activation", {CUT: _makers_cut}),
     Mutant("bias folded", "SUR-08", "torch.ao: a constant added to the reader's bias", {COMPACT: _bias_folded}),
     Mutant("unread by zeros", "SUR-06", "M58: removed read off zeros", {UNREAD: _unread_by_zeros}),
@@ -298,13 +407,31 @@ MUTANTS = (
     Mutant("strangers ignored", "SUR-07", "a name that matches nothing", {WITHOUT: _strangers_ignored}),
     Mutant("deleted one by one", "SUR-09", "M49: indices shift while they are used", {WITHOUT: _one_after_another}),
     Mutant("empty list looks for zeros", "SUR-10", "U45: an empty list is no no-op", {COMPACT: _empty_means_zeros}),
-    Mutant("classifier pruned", "SUR-11", "M33: Torch-Pruning", {"refprune.coupling.find_groups": _output_too}),
+    Mutant("classifier pruned", "SUR-11", "M33: Torch-Pruning", {FIND: _output_too}),
     Mutant("masks dense again", "SUR-12", "M83: masks dropped on the way", {COMPACT: _masks_dense_again}),
     Mutant("masks must be complete", "SUR-12", "a missing mask is dense", {COMPACT: _slots_as_they_were}),
+    Mutant(
+        "old state",
+        "SUR-12",
+        "M50, M51: NNI, fasterai: the optimiser keeps what it had",
+        {FIND: _parameters_only, COMPACT: _old_state},
+    ),
     Mutant("removed in place", "SUR-13", "Torch-Pruning: surgery in place", {COMPACT: _in_place}),
     Mutant("untouched handed back", "SUR-13", "U17: results alias what was given", {COMPACT: _handed_back}),
     Mutant("indices clipped", "SUR-14", "groups of another network", {CHECK: lambda *asked: None, TAKE: _clipped_take}),
     Mutant("array not named", "SUR-14", "an error that does not say where", {CHECK: _unnamed}),
     Mutant("strange unit masks ignored", "SUR-14", "a name that matches nothing", {CUT: _strange_masks_cut}),
     Mutant("strange entry masks ignored", "SUR-14", "a name that matches nothing", {UNREAD: _strange_masks_unread}),
+    Mutant("group after group", "SUR-15", "M43: indices of arrays that have changed", {COMPACT: _group_after_group}),
+    Mutant("last group decides", "SUR-15", "M44: one group for a whole array", {COMPACT: _last_group}),
+    Mutant("old sizes", "SUR-16", "M44: NNI: the sizes of a split stay", {SMALLER: _sizes(lambda old, new: old)}),
+    Mutant("even parts", "SUR-16", "M44: Torch-Pruning: a split in equal parts", {SMALLER: _sizes(_even)}),
+    Mutant("taken from the last part", "SUR-16", "M44: the border stays", {SMALLER: _sizes(_from_the_last)}),
+    Mutant("removed come back", "SUR-17", "M70: masks are not held while retraining", {SETTLED: _unmasked}),
+    Mutant(
+        "old momentum",
+        "SUR-17",
+        "M51: fasterai: optimiser state sliced as if the first units had stayed",
+        {TAKE: _first_entries},
+    ),
 )

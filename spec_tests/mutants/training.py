@@ -22,6 +22,8 @@ _check_update, _check_batches, _check_examples = (
     original(f"{TRAINING}.{name}") for name in ("_check_update", "check_batches", "check_examples")
 )
 MASKED = "refprune.arrays.masked"
+ONE, TRAIN = f"{TRAINING}.one_step", f"{TRAINING}.train"
+_one_step, _train = original(ONE), original(TRAIN)
 
 
 # Formulas
@@ -302,7 +304,52 @@ def _drops(rule: Callable[..., float]) -> dict[str, Any]:
 
 
 _IN_PLACE = {UPDATE: _in_place}
+
+
+def _old_statistics(network: Any, state: Any, x: Any, labels: Any, optimiser: Any, rate: Any, *rest: Any) -> Any:
+    """Keep the statistics of before the batch."""
+    step = _one_step(network, state, x, labels, optimiser, rate, *rest)
+    old = {name: w for name, w in state.params.items() if name.endswith(("_mean", "_var"))}
+    return step._replace(state=replace(step.state, params={**step.state.params, **old}))
+
+
+def _unmasked_statistics(network: Any, state: Any, x: Any, labels: Any, optimiser: Any, rate: Any, *rest: Any) -> Any:
+    """Let the statistics of a batch come back under a mask."""
+    right = _one_step(network, state, x, labels, optimiser, rate, {}, *rest[1:])
+    step = _one_step(network, state, x, labels, optimiser, rate, *rest)
+    back = {name: w for name, w in right.state.params.items() if name.endswith(("_mean", "_var"))}
+    return step._replace(state=replace(step.state, params={**step.state.params, **back}))
+
+
+def _decayed_statistics(network: Any, state: Any, x: Any, labels: Any, optimiser: Any, rate: Any, *rest: Any) -> Any:
+    """Let the optimiser move the statistics too: no gradient, but weight decay."""
+    step = _one_step(network, state, x, labels, optimiser, rate, *rest)
+    moved = {
+        name: optimiser.formula(w, np.zeros_like(w), (np.zeros_like(w),) * optimiser.slots, rate, 1)[0]
+        for name, w in step.state.params.items()
+        if name.endswith(("_mean", "_var"))
+    }
+    return step._replace(state=replace(step.state, params={**step.state.params, **moved}))
+
+
+def _remembered_statistics(params: Any, optimiser: Any, masks: Any = None) -> Any:
+    """Give every array memory."""
+    state = _start(params, optimiser, masks)
+    slots = {name: (np.zeros_like(w),) * optimiser.slots for name, w in params.items()}
+    return replace(state, slots={**slots, **state.slots})
+
+
+def _first_dropout(*run: Any, kept: Any = None, **named: Any) -> Any:
+    """Drop the same in every step."""
+    return _train(*run, kept=kept and (lambda step: kept(0)), **named)
+
+
 MUTANTS = (
+    Mutant("statistics of before", "TRN-17", "running statistics never move", {ONE: _old_statistics}),
+    Mutant("statistics decay", "TRN-17", "as if they were weights", {ONE: _decayed_statistics}),
+    Mutant("statistics remembered", "TRN-17", "an optimiser over all arrays", {START: _remembered_statistics}),
+    Mutant("statistics come back", "TRN-17", "a mask is undone by a batch", {ONE: _unmasked_statistics}),
+    Mutant("one dropout for all steps", "TRN-17", "the first mask is used again", {TRAIN: _first_dropout}),
     Mutant("dampened momentum", "TRN-01", "v' = mu v + (1 - mu) g", _sgd(_dampened)),
     Mutant("velocity before", "TRN-01", "moves along the old velocity", _sgd(_velocity_before)),
     Mutant("Nesterov as plain momentum", "TRN-02", "the flag does nothing", _sgd(_plain)),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from refprune.arrays import Array, Masks, Params
-from refprune.network import Conv2d, Dense
+from refprune.network import Add, BatchNorm, Conv2d, Dense, DepthwiseConv2d, Node
 from spec_tests.adapter import Backend
 from spec_tests.oracle import layers
 from spec_tests.oracle.training import zeroed
@@ -19,6 +19,7 @@ STEP = 1e-5
 MARGIN = 1e-3
 """Least distance of a drawn batch from a kink or a tie."""
 NO_MASKS: Masks = {}
+NORM = ("gamma", "beta", "running_mean", "running_var")
 
 
 def check_forward(backend: Backend, drawn: Drawn) -> None:
@@ -35,18 +36,28 @@ def check_forward(backend: Backend, drawn: Drawn) -> None:
 def rounding(drawn: Drawn) -> float:
     """Return how far the logits may be off in the dtype of x, whatever way a convolution is computed.
 
-    Behind every layer each channel is bounded by |w| m + |b|, where m bounds the channels before it. A sum of
+    Every value is bounded by the largest row of |w| times what bounds the layer's input, plus |b|. A sum of
     m < 2^10 products is within m ulps of that bound. A transform is within 4 log2(n) < 2^5 ulps of the norm of its
     n < 2^8 entries, which is below 2^4 times their bound: a convolution of three is within 2^11 ulps. Errors of
     one layer pass through the next as the values do, and there are at most 2^3 layers with weights: 2^14 ulps.
     """
-    bound = abs(drawn.x.astype(np.float64)).max(axis=(0, *range(2, drawn.x.ndim)))
-    for node in drawn.network:
-        if isinstance(node, Dense | Conv2d):
-            weight, bias = (abs(drawn.params[f"{node.name}.{part}"].astype(np.float64)) for part in ("weight", "bias"))
-            rows = weight.reshape(len(weight), -1)
-            bound = rows @ np.repeat(bound, rows.shape[1] // len(bound)) + bias
-    return float(2.0**14 * np.finfo(drawn.x.dtype).eps * max(1.0, *np.ravel(bound)))
+    bounds = {drawn.network[0].name: float(abs(drawn.x.astype(np.float64)).max())}
+    for node in drawn.network[1:]:
+        bound = _bound(node, [bounds[name] for name in node.inputs], drawn.params)
+        bounds |= dict.fromkeys(layers.values_of(node), bound)
+    return float(2.0**14 * np.finfo(drawn.x.dtype).eps * max(1.0, *bounds.values()))
+
+
+def _bound(node: Node, inputs: list[float], params: Params) -> float:
+    """Return a bound on everything a node computes in evaluation from inputs with these bounds."""
+    sizes = {name: abs(array.astype(np.float64)) for name, array in params.items()}
+    if isinstance(node, Dense | Conv2d | DepthwiseConv2d):
+        weight, bias = (sizes.get(f"{layers.owner_of(node)}.{part}", np.zeros(1)) for part in ("weight", "bias"))
+        return float(weight.reshape(len(weight), -1).sum(axis=1).max() * inputs[0] + bias.max())
+    if isinstance(node, BatchNorm):
+        gamma, beta, mean, var = (sizes[f"{node.name}.{part}"] for part in NORM)
+        return float((gamma * (inputs[0] + mean) / np.sqrt(var + node.eps) + beta).max())
+    return sum(inputs) if isinstance(node, Add) else max(inputs)
 
 
 def check_gradients(backend: Backend, drawn: Drawn, masks: Masks = NO_MASKS) -> None:
@@ -73,9 +84,14 @@ def check_gradients(backend: Backend, drawn: Drawn, masks: Masks = NO_MASKS) -> 
 
 
 def check_keys(grads: Any, params: Params, said: str) -> None:
-    """Require gradients keyed and shaped as the parameters."""
+    """Require gradients keyed and shaped as the parameters, running statistics apart."""
     shapes = {name: np.shape(array) for name, array in grads.items()}
-    expect_equal(shapes, {name: array.shape for name, array in params.items()}, f"the shapes of {said}")
+    expect_equal(shapes, {name: array.shape for name, array in moving(params).items()}, f"the shapes of {said}")
+
+
+def moving(params: Params) -> dict[str, Array]:
+    """Return the parameters that gradients move."""
+    return {name: array for name, array in params.items() if ".running_" not in name}
 
 
 def check_differences(backend: Backend, drawn: Drawn, entries: Sequence[tuple[str, int]]) -> None:
@@ -116,6 +132,7 @@ def moved(array: Array, position: int, step: float) -> Array:
 
 def some_entries(params: Params, rng: np.random.Generator, most: int) -> list[tuple[str, int]]:
     """Return up to `most` drawn entries, at least one of every array where there is room."""
+    params = moving(params)
     everything = [(name, int(i)) for name, array in params.items() for i in rng.permutation(array.size)]
     first = [next(entry for entry in everything if entry[0] == name) for name in params]
     others = [entry for entry in everything if entry not in first]

@@ -2,18 +2,35 @@
 
 A tensor is a table {index: number}. A layer with weights is the list of its terms (output, weight, input), one for
 each product of `y[output] += w[weight] * x[input]`; its gradients are the same terms read from the other ends.
-With small integers every sum is exact. NumPy only carries the data.
+With small integers every sum is exact. NumPy only carries the data. What a batch shares are lists of tables.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count, product
-from math import exp, fsum, inf, log
+from math import exp, fsum, inf, log, sqrt
 from typing import Any
 
 import numpy as np
 
-from refprune.arrays import Array, Params
-from refprune.network import AvgPool2d, Conv2d, Dense, Flatten, MaxPool2d, Network, Node, Relu
+from refprune.arrays import Array, Masks, Params
+from refprune.network import (
+    Add,
+    AvgPool2d,
+    BatchNorm,
+    Concat,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    Dropout,
+    Flatten,
+    GlobalAvgPool2d,
+    MaxPool2d,
+    Network,
+    Node,
+    Relu,
+    Sigmoid,
+    Split,
+)
 
 Index = tuple[int, ...]
 Table = dict[Index, float]
@@ -80,16 +97,24 @@ def dense_terms(w_shape: Index) -> Iterator[Term]:
         yield (o,), (o, i), (i,)
 
 
-def conv2d_terms(x_shape: Index, w_shape: Index, stride: Index, padding: Sequence[int]) -> Iterator[Term]:
-    """Return the terms of `y[o, i, j] += w[o, c, u, v] * x[c, row, column]`; padding counts as 0: no term."""
+def conv2d_terms(
+    x_shape: Index, w_shape: Index, stride: Index, padding: Sequence[int], groups: int = 1
+) -> Iterator[Term]:
+    """Return the terms of `y[o, i, j] += w[o, c, u, v] * x[first + c, row, column]`; padding counts as 0: no term.
+
+    The outputs are dealt out to the groups one run after the other, and so are the channels.
+    """
+    runs = [range(group * w_shape[1], (group + 1) * w_shape[1]) for group in range(groups)]
+    reads = [run for run in runs for _ in range(w_shape[0] // groups)]
     for (i, j), window in windows(x_shape[1:], w_shape[2:], stride, padding).items():
-        for o, c, ((u, v), (row, column)) in product(range(w_shape[0]), range(w_shape[1]), window):
-            yield (o, i, j), (o, c, u, v), (c, row, column)
+        for o, ((u, v), (row, column)) in product(range(w_shape[0]), window):
+            for c, channel in enumerate(reads[o]):
+                yield (o, i, j), (o, c, u, v), (channel, row, column)
 
 
-def linear(terms: Sequence[Term], x: Table, w: Table, b: Table) -> Table:
-    """Return the bias of each output plus its products."""
-    y = {output: b[output[:1]] for output, _, _ in terms}
+def linear(terms: Sequence[Term], x: Table, w: Table, b: Table | None) -> Table:
+    """Return the bias of each output, if there is one, plus its products."""
+    y = {output: b[output[:1]] if b else 0.0 for output, _, _ in terms}
     for output, weight, entry in terms:
         y[output] += w[weight] * x[entry]
     return y
@@ -164,6 +189,122 @@ def flatten_backward(dy: Table, x: Table) -> Table:
     return {index: dy[place,] for place, index in enumerate(sorted(x))}
 
 
+def sigmoid(x: Table) -> Table:
+    """Return 1 / (1 + exp(-x)), or the same with exp(x): whichever does not overflow."""
+    return {i: 1 / (1 + exp(-value)) if value >= 0 else exp(value) / (1 + exp(value)) for i, value in x.items()}
+
+
+def sigmoid_backward(dy: Table, x: Table) -> Table:
+    """Let the gradient pass times sigmoid(x) sigmoid(-x)."""
+    y, other = sigmoid(x), sigmoid({index: -value for index, value in x.items()})
+    return {index: dy[index] * y[index] * other[index] for index in x}
+
+
+def dropout(x: Table, kept: Table, rate: float) -> Table:
+    """Return the entries that are kept, larger by 1 / (1 - rate), and 0 elsewhere; gradients pass alike."""
+    return {index: value / (1 - rate) if kept[index] else 0.0 for index, value in x.items()}
+
+
+def global_avg_pool2d(x: Table) -> Table:
+    """Return the mean of each channel's pixels."""
+    channels, height, width = shape_of(x)
+    pixels = list(product(range(height), range(width)))
+    return {(c, 0, 0): sum(x[c, i, j] for i, j in pixels) / len(pixels) for c in range(channels)}
+
+
+def global_avg_pool2d_backward(dy: Table, x: Table) -> Table:
+    """Share each channel's gradient equally among its pixels."""
+    _, height, width = shape_of(x)
+    return {(c, i, j): dy[c, 0, 0] / (height * width) for c, i, j in x}
+
+
+def add(xs: Sequence[Table]) -> Table:
+    """Return the sums of the entries of one place."""
+    return {index: sum(x[index] for x in xs) for index in xs[0]}
+
+
+def concat(xs: Sequence[Table]) -> Table:
+    """Return the channels of the first, then those of the second, and so on."""
+    joined: Table = {}
+    for x in xs:
+        before = shape_of(joined)[0] if joined else 0
+        joined |= {(before + index[0], *index[1:]): value for index, value in x.items()}
+    return joined
+
+
+def split(x: Table, sizes: Sequence[int]) -> list[Table]:
+    """Return the first sizes[0] channels, then the next sizes[1], and so on."""
+    parts = []
+    for part, size in enumerate(sizes):
+        first = sum(sizes[:part])
+        mine = range(first, first + size)
+        parts.append({(index[0] - first, *index[1:]): value for index, value in x.items() if index[0] in mine})
+    return parts
+
+
+# Normalisation by a batch
+
+
+def moments(xs: Sequence[Table]) -> tuple[Table, Table]:
+    """Return mean and variance of each channel over all examples and pixels: sums divided by how many there are."""
+    mean, var = {}, {}
+    for channel, entries in _by_channel(xs).items():
+        mean[channel] = fsum(entries) / len(entries)
+        var[channel] = fsum((value - mean[channel]) ** 2 for value in entries) / len(entries)
+    return mean, var
+
+
+def _by_channel(xs: Sequence[Table]) -> dict[Index, list[float]]:
+    channels: dict[Index, list[float]] = {}
+    for x in xs:
+        for index, value in x.items():
+            channels.setdefault(index[:1], []).append(value)
+    return channels
+
+
+def batch_norm(xs: Sequence[Table], gamma: Table, beta: Table, mean: Table, var: Table, eps: float) -> list[Table]:
+    """Return gamma (x - mean) / sqrt(var + eps) + beta, each the channel's."""
+    return [
+        {
+            index: gamma[index[:1]] * ((value - mean[index[:1]]) / sqrt(var[index[:1]] + eps)) + beta[index[:1]]
+            for index, value in x.items()
+        }
+        for x in xs
+    ]
+
+
+def batch_norm_backward(
+    dys: Sequence[Table], xs: Sequence[Table], gamma: Table, eps: float, size: Any = float
+) -> tuple[list[Table], Table, Table]:
+    """Return dx, dgamma and dbeta where mean and variance are those of xs, which depend on every entry.
+
+    For two entries i and j of n, with the normalised entries z:
+    d z_i / d x_j = ([i = j] - 1/n - z_i z_j / n) / sqrt(var + eps). With `size` = abs every term has its magnitude.
+    """
+    mean, var = moments(xs)
+    one, zero = dict.fromkeys(mean, 1.0), dict.fromkeys(mean, 0.0)
+    normal = batch_norm(xs, one, zero, mean, var, eps)
+    dxs: list[Table] = [dict.fromkeys(x, 0.0) for x in xs]
+    dgamma, dbeta = dict(zero), dict(zero)
+    for channel in mean:
+        places = [(number, index) for number, x in enumerate(xs) for index in x if index[:1] == channel]
+        n, scale = len(places), gamma[channel] / sqrt(var[channel] + eps)
+        for number, index in places:
+            dy, z = dys[number][index], normal[number][index]
+            dbeta[channel] += dy
+            dgamma[channel] += dy * size(z)
+            for other, entry in places:
+                own = float((number, index) == (other, entry))
+                slope = own + size(-1 / n) + size(-z * normal[other][entry] / n)
+                dxs[other][entry] += dy * scale * slope
+    return dxs, dgamma, dbeta
+
+
+def running(old: Table, new: Table, momentum: float) -> Table:
+    """Return the old statistic, moved by `momentum` of the way to the new one."""
+    return {channel: old[channel] * (1 - momentum) + new[channel] * momentum for channel in old}
+
+
 def softmax(logits: Table) -> Table:
     """Return exp(z) / sum of exp(z), shifted by the largest logit."""
     largest = max(logits.values())
@@ -179,96 +320,222 @@ def cross_entropy(logits: Table, label: int) -> float:
 
 # Networks
 
+Tables = Mapping[str, Table]
+Batch = list[Table]
+"""A table of every example."""
+
 
 def run(network: Network, params: Params, example: Array) -> dict[str, Table]:
-    """Return the value of every node for one example."""
-    values = {network[0].name: table(example)}
+    """Return every value for one example in evaluation: running statistics, and no dropout."""
+    values = run_all(network, params, example[np.newaxis])
+    return {name: tables[0] for name, tables in values.items()}
+
+
+def run_all(network: Network, params: Params, x: Array, kept: Masks | None = None) -> dict[str, Batch]:
+    """Return every value of every example; with `kept`, the masks of the dropouts, in training."""
+    values: dict[str, Batch] = {network[0].name: [table(example) for example in x]}
     tables = {name: table(array) for name, array in params.items()}
     for node in network[1:]:
-        values[node.name] = _forward(node, values[node.inputs[0]], tables)
+        inputs = [values[name] for name in node.inputs]
+        match node:
+            case Split():
+                parts = [split(x, node.sizes) for x in inputs[0]]
+                values |= {name: [own[part] for own in parts] for part, name in enumerate(values_of(node))}
+            case BatchNorm():
+                values[node.name] = _batch_norm(node, inputs[0], tables, training=kept is not None)
+            case Dropout():
+                values[node.name] = inputs[0] if kept is None else _dropout(node, inputs[0], kept)
+            case _:
+                values[node.name] = [_forward(node, each, tables) for each in zip(*inputs, strict=True)]
     return values
 
 
+def values_of(node: Node) -> list[str]:
+    """Return the names of what a node computes."""
+    return [f"{node.name}[{part}]" for part in range(len(node.sizes))] if isinstance(node, Split) else [node.name]
+
+
 def logits(network: Network, params: Params, x: Array) -> list[Table]:
-    """Return the last value of every example."""
-    return [run(network, params, example)[network[-1].name] for example in x]
+    """Return the last value of every example in evaluation."""
+    return run_all(network, params, x)[network[-1].name]
 
 
-def _forward(node: Node, x: Table, params: Mapping[str, Table]) -> Table:
+def _batch_norm(node: BatchNorm, xs: Batch, params: Tables, *, training: bool) -> Batch:
+    gamma, beta, mean, var = (
+        params[f"{node.name}.{part}"] for part in ("gamma", "beta", "running_mean", "running_var")
+    )
+    if training:
+        mean, var = moments(xs)
+    return batch_norm(xs, gamma, beta, mean, var, node.eps)
+
+
+def _dropout(node: Dropout, xs: Batch, kept: Masks) -> Batch:
+    return [dropout(x, table(mask), node.rate) for x, mask in zip(xs, kept[node.name], strict=True)]
+
+
+def statistics(network: Network, params: Params, x: Array, kept: Masks | None = None) -> dict[str, Table]:
+    """Return the running statistics after a batch: variances with n / (n - 1)."""
+    values = run_all(network, params, x, kept or {})
+    found = {}
+    for node in network:
+        if isinstance(node, BatchNorm):
+            xs = values[node.inputs[0]]
+            mean, var = moments(xs)
+            count = {channel: len(entries) for channel, entries in _by_channel(xs).items()}
+            unbiased = {channel: value * count[channel] / (count[channel] - 1) for channel, value in var.items()}
+            for name, new in ((f"{node.name}.running_mean", mean), (f"{node.name}.running_var", unbiased)):
+                found[name] = running(table(params[name]), new, node.momentum)
+    return found
+
+
+def _forward(node: Node, xs: Sequence[Table], params: Tables) -> Table:
+    x = xs[0]
     match node:
-        case Dense() | Conv2d():
-            return linear(_terms(node, x, params), x, params[f"{node.name}.weight"], params[f"{node.name}.bias"])
+        case Dense() | Conv2d() | DepthwiseConv2d():
+            name = owner_of(node)
+            return linear(_terms(node, x, params), x, params[f"{name}.weight"], params.get(f"{name}.bias"))
         case MaxPool2d():
             return max_pool2d(x, node.size, node.stride, node.padding)
         case AvgPool2d():
             return avg_pool2d(x, node.size, node.stride, node.padding)
+        case GlobalAvgPool2d():
+            return global_avg_pool2d(x)
         case Relu():
             return relu(x)
+        case Sigmoid():
+            return sigmoid(x)
         case Flatten():
             return flatten(x)
+        case Add():
+            return add(xs)
+        case Concat():
+            return concat(xs)
     raise AssertionError(node)
 
 
-def _terms(node: Dense | Conv2d, x: Table, params: Mapping[str, Table]) -> list[Term]:
-    w_shape = shape_of(params[f"{node.name}.weight"])
+def owner_of(node: Node) -> str:
+    """Return whose parameters a layer uses."""
+    return getattr(node, "shares", "") or node.name
+
+
+def _terms(node: Dense | Conv2d | DepthwiseConv2d, x: Table, params: Tables) -> list[Term]:
+    w_shape = shape_of(params[f"{owner_of(node)}.weight"])
     if isinstance(node, Dense):
         return list(dense_terms(w_shape))
-    return list(conv2d_terms(shape_of(x), w_shape, node.stride, node.padding))
+    groups = node.groups if isinstance(node, Conv2d) else shape_of(x)[0]
+    return list(conv2d_terms(shape_of(x), w_shape, node.stride, node.padding, groups))
 
 
 def gradients(
-    network: Network, params: Params, x: Array, labels: Array, *, magnitudes: bool = False
+    network: Network,
+    params: Params,
+    x: Array,
+    labels: Array,
+    kept: Masks | None = None,
+    *,
+    magnitudes: bool = False,
 ) -> tuple[float, dict[str, Table]]:
-    """Return the batch-mean loss and its gradients; with `magnitudes`, sums of |products| in place of gradients.
+    """Return the batch-mean loss in training and its gradients; with `magnitudes`, sums of |products| in their place.
 
     The magnitudes bound rounding: a sum of m products is computed within m ulps of the sum of their magnitudes.
     """
     size = abs if magnitudes else float
-    total = 0.0
-    grads = {name: dict.fromkeys(table(array), 0.0) for name, array in params.items()}
-    weights = {name: {index: size(value) for index, value in table(array).items()} for name, array in params.items()}
-    for example, label in zip(x, labels.tolist(), strict=True):
-        values = run(network, params, example)
-        last = values[network[-1].name]
-        total += cross_entropy(last, label)
-        dlast = {i: (size(p) + size(-1.0 * (i == (label,)))) / len(x) for i, p in softmax(last).items()}
-        for name, own in _example_gradients(network, values, weights, dlast, size).items():
-            for index, value in own.items():
-                grads[name][index] += value
-    return total / len(x), grads
+    tables = {name: table(array) for name, array in params.items() if ".running_" not in name}
+    weights = {name: {index: size(value) for index, value in own.items()} for name, own in tables.items()}
+    values = run_all(network, params, x, kept or {})
+    last = values[network[-1].name]
+    total = sum(cross_entropy(one, label) for one, label in zip(last, labels.tolist(), strict=True))
+    dlast = [
+        {i: (size(p) + size(-1.0 * (i == (label,)))) / len(x) for i, p in softmax(one).items()}
+        for one, label in zip(last, labels.tolist(), strict=True)
+    ]
+    return total / len(x), _walk_back(network, values, weights, dlast, kept or {}, size)
 
 
-def _example_gradients(
-    network: Network, values: Mapping[str, Table], weights: Mapping[str, Table], dlast: Table, size: Any
+def _walk_back(
+    network: Network, values: Mapping[str, Batch], weights: Tables, dlast: Batch, kept: Masks, size: Any
 ) -> dict[str, Table]:
-    """Walk back through a network in which every node is read once."""
-    grads: dict[str, Table] = {}
-    dy = dlast
+    """Add up, from the last node to the first, what every reader of a value and every user of a weight sends back."""
+    grads = {name: dict.fromkeys(own, 0.0) for name, own in weights.items()}
+    dvalues = {name: [dict.fromkeys(x, 0.0) for x in xs] for name, xs in values.items()}
+    dvalues[network[-1].name] = dlast
     for node in reversed(network[1:]):
-        x = values[node.inputs[0]]
-        match node:
-            case Dense() | Conv2d():
-                terms, factors = _terms(node, x, weights), {index: size(value) for index, value in x.items()}
-                dy, dw, db = linear_backward(terms, factors, weights[f"{node.name}.weight"], dy)
-                grads |= {f"{node.name}.weight": dw, f"{node.name}.bias": db}
-            case MaxPool2d():
-                dy = max_pool2d_backward(dy, x, node.size, node.stride, node.padding)
-            case AvgPool2d():
-                dy = avg_pool2d_backward(dy, x, node.size, node.stride, node.padding)
-            case Relu():
-                dy = relu_backward(dy, x)
-            case Flatten():
-                dy = flatten_backward(dy, x)
+        inputs, dys = [values[name] for name in node.inputs], [dvalues[name] for name in values_of(node)]
+        dxs, own = _backward(node, inputs, dys, weights, kept, size)
+        for source, batch in zip(node.inputs, dxs, strict=True):
+            dvalues[source] = [_sum(old, new) for old, new in zip(dvalues[source], batch, strict=True)]
+        for name, grad in own.items():
+            grads[name] = _sum(grads[name], grad)
     return grads
 
 
-def margin(network: Network, params: Params, x: Array) -> float:
-    """Return how far a batch is from a kink (a ReLU at 0) or a tie (the two largest of a max-pool window)."""
+def _sum(left: Table, right: Table) -> Table:
+    return {index: value + right[index] for index, value in left.items()}
+
+
+def _backward(
+    node: Node, inputs: list[Batch], dys: list[Batch], weights: Tables, kept: Masks, size: Any
+) -> tuple[list[Batch], dict[str, Table]]:
+    """Return the gradients of every input and of the parameters."""
+    xs, dy = inputs[0], dys[0]
+    match node:
+        case Dense() | Conv2d() | DepthwiseConv2d():
+            return _weights_backward(node, xs, dy, weights, size)
+        case BatchNorm():
+            gamma = weights[f"{node.name}.gamma"]
+            dx, dgamma, dbeta = batch_norm_backward(dy, xs, gamma, node.eps, size)
+            return [dx], {f"{node.name}.gamma": dgamma, f"{node.name}.beta": dbeta}
+        case Dropout():
+            return [_dropout(node, dy, kept)], {}
+        case Add():
+            return [dy] * len(inputs), {}
+        case Concat():
+            parts = [split(one, [shape_of(x[0])[0] for x in inputs]) for one in dy]
+            return [[own[part] for own in parts] for part in range(len(inputs))], {}
+        case Split():
+            return [[concat(each) for each in zip(*dys, strict=True)]], {}
+    return [[_plain_backward(node, x, one) for x, one in zip(xs, dy, strict=True)]], {}
+
+
+def _weights_backward(
+    node: Dense | Conv2d | DepthwiseConv2d, xs: Batch, dys: Batch, weights: Tables, size: Any
+) -> tuple[list[Batch], dict[str, Table]]:
+    weight, bias = f"{owner_of(node)}.weight", f"{owner_of(node)}.bias"
+    dxs, own = [], {name: dict.fromkeys(weights[name], 0.0) for name in (weight, bias) if name in weights}
+    for x, dy in zip(xs, dys, strict=True):
+        factors = {index: size(value) for index, value in x.items()}
+        dx, dw, db = linear_backward(_terms(node, x, weights), factors, weights[weight], dy)
+        dxs.append(dx)
+        for name, grad in ((weight, dw), (bias, db)):
+            if name in own:
+                own[name] = _sum(own[name], grad)
+    return [dxs], own
+
+
+def _plain_backward(node: Node, x: Table, dy: Table) -> Table:
+    """Return the gradient of the input of a layer without weights."""
+    match node:
+        case MaxPool2d():
+            return max_pool2d_backward(dy, x, node.size, node.stride, node.padding)
+        case AvgPool2d():
+            return avg_pool2d_backward(dy, x, node.size, node.stride, node.padding)
+        case GlobalAvgPool2d():
+            return global_avg_pool2d_backward(dy, x)
+        case Relu():
+            return relu_backward(dy, x)
+        case Sigmoid():
+            return sigmoid_backward(dy, x)
+        case Flatten():
+            return flatten_backward(dy, x)
+    raise AssertionError(node)
+
+
+def margin(network: Network, params: Params, x: Array, kept: Masks | None = None) -> float:
+    """Return how far a batch in training is from a kink (a ReLU at 0) or a tie (two largest in a max-pool window)."""
+    values = run_all(network, params, x, kept or {})
     nearest = inf
-    for example in x:
-        values = run(network, params, example)
-        for node in network[1:]:
-            source = values[node.inputs[0]]
+    for node in network[1:]:
+        for source in values[node.inputs[0]]:
             if isinstance(node, Relu):
                 nearest = min(nearest, *map(abs, source.values()))
             if isinstance(node, MaxPool2d):

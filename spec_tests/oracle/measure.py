@@ -6,31 +6,71 @@ from itertools import product
 from typing import Any
 
 from refprune.arrays import Masks, Params
-from refprune.network import AvgPool2d, Conv2d, Dense, Flatten, MaxPool2d, Network
+from refprune.network import (
+    Add,
+    AvgPool2d,
+    Concat,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    Flatten,
+    GlobalAvgPool2d,
+    Input,
+    MaxPool2d,
+    Network,
+    Node,
+    Split,
+)
 from spec_tests.oracle.layers import windows
 
 Shape = tuple[int, ...]
 
 
 def positions(network: Network, params: Params) -> dict[str, int]:
-    """Return layer -> at how many positions it is applied, by walking through the network window by window."""
-    shape: Shape = ()
-    found = {}
+    """Return weight -> at how many positions it is applied, by walking through the network window by window."""
+    shapes: dict[str, Shape] = {}
+    found: dict[str, int] = {}
     for node in network:
-        match node:
-            case Dense(name=name):
-                found[name], shape = 1, params[f"{name}.bias"].shape
-            case Conv2d(name=name):
-                weight = params[f"{name}.weight"].shape
-                places = windows(shape[1:], weight[2:], node.stride, node.padding)
-                found[name], shape = len(places), (weight[0], *_sides(places))
-            case MaxPool2d() | AvgPool2d():
-                shape = (shape[0], *_sides(windows(shape[1:], node.size, node.stride, node.padding)))
-            case Flatten():
-                shape = (sum(1 for _ in product(*map(range, shape))),)
-            case _:
-                shape = getattr(node, "shape", shape)
+        own = _shapes(node, [shapes[name] for name in node.inputs], params)
+        if isinstance(node, Split):
+            shapes |= {f"{node.name}[{part}]": shape for part, shape in enumerate(own)}
+        else:
+            shapes[node.name] = own[0]
+        if isinstance(node, Dense | Conv2d | DepthwiseConv2d):
+            weight = _weight(node)
+            found[weight] = found.get(weight, 0) + sum(1 for _ in product(*map(range, own[0][1:])))
     return found
+
+
+def _weight(node: Node) -> str:
+    """Return the name of the weight a layer uses."""
+    return f"{getattr(node, 'shares', '') or node.name}.weight"
+
+
+def _shapes(node: Node, inputs: list[Shape], params: Params) -> list[Shape]:
+    """Return the shape of every value of a node."""
+    shape = inputs[0] if inputs else ()
+    match node:
+        case Input():
+            return [node.shape]
+        case Dense():
+            return [params[_weight(node)].shape[:1]]
+        case Conv2d() | DepthwiseConv2d():
+            weight = params[_weight(node)].shape
+            return [(weight[0], *_sides(windows(shape[1:], weight[2:], node.stride, node.padding)))]
+        case MaxPool2d() | AvgPool2d():
+            return [(shape[0], *_sides(windows(shape[1:], node.size, node.stride, node.padding)))]
+        case GlobalAvgPool2d():
+            return [(shape[0], 1, 1)]
+        case Flatten():
+            return [(sum(1 for _ in product(*map(range, shape))),)]
+        case Concat():
+            return [(sum(each[0] for each in inputs), *shape[1:])]
+        case Split():
+            return [(size, *shape[1:]) for size in node.sizes]
+        case Add():
+            return [inputs[-1]]
+    return [shape]
 
 
 def _sides(places: Mapping[Any, Any]) -> Shape:
@@ -48,17 +88,17 @@ def kept(name: str, params: Params, masks: Masks) -> int:
 def counts(network: Network, params: Params, masks: Masks) -> dict[str, int]:
     """Return the nine counts."""
     places = positions(network, params)
-    ranked = [f"{layer}.weight" for layer in places]
+    learned = [name for name in params if not name.endswith(("running_mean", "running_var"))]
     sizes = {name: kept(name, params, {}) for name in params}
     left = {name: kept(name, params, masks) for name in params}
     bytes_of = {name: array.dtype.itemsize for name, array in params.items()}
     return {
-        "parameters": sum(sizes.values()),
-        "parameters_kept": sum(left.values()),
-        "prunable": sum(sizes[name] for name in ranked),
-        "prunable_kept": sum(left[name] for name in ranked),
-        "macs": sum(sizes[f"{layer}.weight"] for layer, times in places.items() for _ in range(times)),
-        "macs_nonzero": sum(left[f"{layer}.weight"] for layer, times in places.items() for _ in range(times)),
+        "parameters": sum(sizes[name] for name in learned),
+        "parameters_kept": sum(left[name] for name in learned),
+        "prunable": sum(sizes[name] for name in places),
+        "prunable_kept": sum(left[name] for name in places),
+        "macs": sum(sizes[name] for name, times in places.items() for _ in range(times)),
+        "macs_nonzero": sum(left[name] for name, times in places.items() for _ in range(times)),
         "bytes_dense": sum(sizes[name] * bytes_of[name] for name in params),
         "bytes_bitmask": sum(left[name] * bytes_of[name] + len(range(0, sizes[name], 8)) for name in params),
         "bytes_csr": sum(left[name] * (bytes_of[name] + 4) + 4 * len(params[name]) + 4 for name in params),

@@ -101,11 +101,6 @@ def exact_sum(values: list[float]) -> Fraction:
     return sum(map(Fraction, values), Fraction(0))
 
 
-def owner(index: Index, axis: int, span: int) -> int:
-    """Return the unit an entry belongs to, when unit i owns [i * span, (i + 1) * span) along an axis."""
-    return index[axis] // span
-
-
 def same_value(got: float, should: float) -> bool:
     """Say whether two numbers are the same, signs of zeros included; NaN is NaN."""
     if isnan(got) or isnan(should):

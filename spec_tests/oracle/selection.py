@@ -152,6 +152,30 @@ def _check_ranked(ranked: list[tuple[float, bool]], quota: int, ties: str, said:
             fail(f"equal scores kept as {flags}", f"the {ties} of equal scores kept", said)
 
 
+def check_widths(masks: Any, case: SelectCase, declaration: Declaration) -> None:
+    """Require of each group its best units: as many as without a multiple, rounded up to it among the alive (SEL-21).
+
+    No two scores are equal, or the first of equals stay.
+    """
+    assert isinstance(case.granularity, Units)
+    assert case.sparsity is not None
+    kept = read_masks(masks, case)
+    for names in pools(case):
+        entries = pool_entries(case, names)
+        owners = [name for name, _ in positions(case, names)]
+        target = removal_count(declaration.count, case.sparsity, len(entries))
+        stay = [i for i, (_, _, reserved) in enumerate(entries) if reserved]
+        ranked = [i for i, (_, alive, reserved) in enumerate(entries) if alive and not reserved]
+        stay += sorted(ranked, key=lambda i: -entries[i][0])[: max(len(entries) - target - len(stay), 0)]
+        for name in names:
+            own = [i for i, owner in enumerate(owners) if owner == name]
+            width = ceil(Fraction(sum(i in stay for i in own), case.granularity.multiple)) * case.granularity.multiple
+            best = sorted((i for i in own if entries[i][1]), key=lambda i: -entries[i][0])[:width]
+            should = np.array([i in best for i in own])
+            if kept[name].ravel().tolist() != should.tolist():
+                fail(f"{name!r} kept as {kept[name]}", should, call("select", case))
+
+
 # Blocks and n of m
 
 

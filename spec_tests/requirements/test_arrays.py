@@ -15,14 +15,16 @@ from refprune.arrays import (
     apply_masks,
     check_float_arrays,
     count_kept,
+    learned,
     sparsity,
 )
 from refprune.errors import InvalidInput
-from refprune.network import Dense, Input, build
+from refprune.network import BatchNorm, Dense, Input, build
 from spec_tests.adapter import Backend, Blocks, Elements, NofM, ScoreCase, SelectCase, Units
 from spec_tests.oracle.scores import count_true, indices, same_value
 from spec_tests.oracle.selection import check_masks_form
 from spec_tests.strategies import scores as draw
+from spec_tests.strategies.graphs import graphs
 from spec_tests.strategies.networks import Drawn, chains, masks_of
 from spec_tests.strategies.selection import masks_for, named_arrays, shapes
 from spec_tests.verdicts import call, expect_close, expect_equal, fail, refuses, requirement
@@ -510,3 +512,40 @@ def test_masked_network(backend: Backend, drawn: Drawn, stale: float, data: st.D
         # A transformed convolution may add otherwise once it knows what is removed.
         bound = 0.0 if backend.declaration.exact else 2.0**-33 * max(1.0, float(np.abs(should).max()))
         expect_close(got, should, bound, call("forward", drawn.network, params, masks, drawn.x))
+
+
+# ARR-11 What is learned
+
+NORM = ("gamma", "beta", "running_mean", "running_var")
+
+
+@requirement("ARR-11", "example")
+def test_learned_example() -> None:
+    params = {f"norm.{part}": array(1) for part in NORM} | {"running.weight": array(2), "running.bias": array(3)}
+    got = learned(params)
+    should = ["norm.gamma", "norm.beta", "running.weight", "running.bias"]
+    expect_equal(list(got), should, f"the names of learned({params})")
+    expect_equal(got, {name: params[name] for name in should}, f"learned({params})")
+
+
+@requirement("ARR-11", "example", "TRAIN")
+def test_gradients_of_the_learned_example(backend: Backend) -> None:
+    network = build(Input("x", (2,)), BatchNorm("norm"), Dense("running"))
+    params = {f"norm.{part}": array(1, 1) for part in NORM}
+    params |= {"running.weight": np.ones((2, 2)), "running.bias": array(1, 1)}
+    x, labels = np.array([[1.0, 2.0], [3.0, 5.0]]), np.array([0, 1])
+    _, grads = backend.loss_and_grads(network, params, {}, x, labels)
+    should = {"norm.gamma", "norm.beta", "running.weight", "running.bias"}
+    expect_equal(set(grads), should, f"the names of {call('loss_and_grads', network, params, {}, x, labels)}")
+
+
+@requirement("ARR-11", "property")
+@given(graphs(("batch_norm", "conv2d", "concat")))
+def test_learned(drawn: Drawn) -> None:
+    """The very arrays, in the order given; left out are two of every normalisation."""
+    norms = [node.name for node in drawn.network if isinstance(node, BatchNorm)]
+    still = {f"{name}.{part}" for name in norms for part in ("running_mean", "running_var")}
+    got = learned(drawn.params)
+    expect_equal(list(got), [name for name in drawn.params if name not in still], f"the names of learned({drawn})")
+    for name, value in got.items():
+        expect_equal(value is drawn.params[name], True, f"whether {name!r} of learned({drawn}) is the array given")  # noqa: FBT003

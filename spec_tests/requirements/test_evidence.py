@@ -14,12 +14,14 @@ from refprune.backprop import loss_and_grads, trace
 from refprune.criteria import Evidence
 from refprune.errors import InvalidInput
 from refprune.evidence import NEEDS, collect
-from refprune.network import Conv2d, Dense, Flatten, Input, Network, build, layers
+from refprune.network import BatchNorm, Conv2d, Dense, Dropout, Flatten, Input, Network, build, layers, owner
 from spec_tests.oracle.scores import exact_sum
+from spec_tests.strategies.graphs import ALL_OPS, graphs
 from spec_tests.strategies.networks import Drawn, chains
 from spec_tests.verdicts import expect_close, expect_equal, fail, refuses, requirement
 
 DRAWS = ("draws", "unit_draws")
+NORM = ("norm.gamma", "norm.beta", "norm.running_mean", "norm.running_var")
 
 
 def array(*values: Any) -> Array:
@@ -68,10 +70,35 @@ def test_gates_example() -> None:
     ones = {f"{name}.weight": array([1], [1]) for name in ("idle", "out")}
     params = ones | {f"{name}.bias": array(0, 0) for name in ("idle", "out")}
     gates_are(beside, params, one, [0], idle=[0, 0], out=[-0.5, 0.5])
+    twice = build(Input("x", (2,)), Dense("a"), Dense("b", shares="a"))
+    identity = {"a.weight": array([1, 0], [0, 1]), "a.bias": array(0, 0)}
+    gates_are(twice, identity, array([1, 1]), [0], a=[-1, 1])
+    bare = build(Input("x", (1,)), Dense("a", bias=False))
+    gates_are(bare, {"a.weight": array([2], [2])}, one, [0], a=[-1, 1])
+
+
+@requirement("EVI-01", "example")
+def test_gates_before_the_norm_example() -> None:
+    """In both channels z = 10, 14 and the normalised z = 4 (z - 12) / sqrt(4 + 12) = -2, 2: equal logits.
+
+    The normalised z of channel 0 has the gradients -1/4, 1/4; z itself -1/4 + 1/16 and 1/4 - 1/16, since the batch's
+    variance moves with it: 3/16 (14 - 10) = 3/4.
+    """
+    network = build(Input("x", (1,)), Dense("a", bias=False), BatchNorm("norm", eps=12.0), Dense("out"))
+    params = {
+        "a.weight": array([2], [2]),
+        "norm.gamma": array(4, 4),
+        "norm.beta": array(0, 0),
+        "norm.running_mean": array(0, 0),
+        "norm.running_var": array(1, 1),
+        "out.weight": array([1, 0], [0, 1]),
+        "out.bias": array(0, 0),
+    }
+    gates_are(network, params, array([5], [7]), [0, 1], a=[0.75, -0.75], out=[1, -1])
 
 
 @requirement("EVI-01", "property")
-@given(chains(), st.booleans())
+@given(graphs(ALL_OPS - {"dropout"}, exact=False), st.booleans())
 def test_gates(drawn: Drawn, single: bool) -> None:  # noqa: FBT001  a drawn switch
     """The gate of a unit is the sum of g w over its weights and its bias [Molchanov2019].
 
@@ -80,6 +107,7 @@ def test_gates(drawn: Drawn, single: bool) -> None:  # noqa: FBT001  a drawn swi
     are at most T + 2 roundings deep on each side, so each is off by at most (T + 3) u times the sum of |w x dz|
     (T u far below 1; eps = 2 u leaves a factor of 2). That sum is at most (sum of |w| + |b|) max(1, |x|) sum |dz|.
     A product dz x that underflows is off by less than the smallest number there is, and is then multiplied by w.
+    A shared weight adds up over its layers: T counts the products of all of them, and there is one rounding more each.
     """
     dtype = np.float32 if single else np.float64
     params = {name: values.astype(dtype) for name, values in drawn.params.items()}
@@ -88,21 +116,26 @@ def test_gates(drawn: Drawn, single: bool) -> None:  # noqa: FBT001  a drawn swi
     passed = trace(drawn.network, params, x, drawn.labels)
     assert evidence.gates is not None
     assert evidence.grads is not None
-    for node in layers(drawn.network):
-        weight, bias = f"{node.name}.weight", f"{node.name}.bias"
-        inputs, dvalues = passed.values[node.inputs[0]], passed.dvalues[node.name]
-        largest = max(1.0, float(np.abs(inputs).max()))
-        for index in range(len(params[bias])):
-            row = [*params[weight][index].ravel().tolist(), float(params[bias][index])]
-            grads = [*evidence.grads[weight][index].ravel().tolist(), float(evidence.grads[bias][index])]
+    owners = [node.name for node in layers(drawn.network) if owner(node) == node.name]
+    expect_equal(set(evidence.gates), {f"{name}.weight" for name in owners}, f"the names of the gates of {drawn}")
+    for name in owners:
+        parts = [part for part in (f"{name}.weight", f"{name}.bias") if part in params]
+        uses = [node for node in layers(drawn.network) if owner(node) == name and node.name in passed.dvalues]
+        for index in range(len(params[parts[0]])):
+            row, grads = (
+                [value for part in parts for value in arrays[part][index].ravel().tolist()]
+                for arrays in (params, evidence.grads)
+            )
             should = float(exact_sum([w * g for w, g in zip(row, grads, strict=True)]))
-            terms = len(row) * dvalues[index].size
-            size = float(exact_sum([abs(w) for w in row]))
-            reach = size * largest * float(np.abs(dvalues[index]).sum())
+            size, terms, reach = float(exact_sum([abs(w) for w in row])), len(uses), 0.0
+            for node in uses:
+                inputs, dvalues = passed.values[node.inputs[0]], passed.dvalues[node.name][index]
+                terms += len(row) * dvalues.size
+                reach += size * max(1.0, float(np.abs(inputs).max())) * float(np.abs(dvalues).sum())
             underflow = terms * size * float(np.finfo(dtype).smallest_subnormal)
             bound = 2 * (terms + 3) * float(np.finfo(dtype).eps) * reach + underflow
-            said = f"gate {index} of {weight} of {params} at x = {x.tolist()}, labels {drawn.labels.tolist()}"
-            expect_close(evidence.gates[weight][index], should, bound, said)
+            said = f"gate {index} of {name}.weight of {params} at x = {x.tolist()}, labels {drawn.labels.tolist()}"
+            expect_close(evidence.gates[f"{name}.weight"][index], should, bound, said)
 
 
 # EVI-02 and EVI-04 Draws
@@ -221,6 +254,25 @@ def test_asked_example() -> None:
         said = f"needs {wrong!r}"
         error = refuses(lambda wrong=wrong: collect(CHAIN, CHAIN_PARAMS, x, labels, wrong, rng), said)  # type: ignore[misc]
         expect_equal((type(error), str(error).startswith("needs: got ")), (InvalidInput, True), said)
+
+
+@requirement("EVI-03", "example")
+def test_as_in_training_example() -> None:
+    network = build(Input("x", (2,)), Dropout("drop"), Dense("out", bias=False))
+    params, x, labels = {"out.weight": array([0, 0], [0, 0])}, array([3, 4]), np.array([0])
+    kept = {"drop": np.array([[True, False]])}
+    got = collect(network, params, x, labels, ["grads"], kept=kept).grads
+    expect_equal(got, {"out.weight": array([-3, 0], [3, 0])}, f"gradients of equal logits with {kept}")
+    for need in ("grads", "gates"):
+        refuses(lambda need=need: collect(network, params, x, labels, [need]), f"{need} without dropout masks")  # type: ignore[misc]
+    draws = collect(network, params, x, labels, ["draws"], np.random.default_rng(0)).draws
+    expect_equal(set(draws or {}), {"out.weight"}, "the names of draws without dropout masks")
+    normed = build(Input("x", (1,)), BatchNorm("norm", eps=3.0), Dense("out", bias=False))
+    norm = {name: array(value) for name, value in zip(NORM, (2, 0, 7, 9), strict=True)}
+    got = collect(normed, norm | {"out.weight": array([0], [0])}, array([2], [4]), np.array([0, 1]), ["grads"]).grads
+    # In training the values are 2 (x - 3) / sqrt(1 + 3) = -1, 1; the logits' gradients -1/4, 1/4 and 1/4, -1/4.
+    should = {"norm.gamma": array(0), "norm.beta": array(0), "out.weight": array([0.5], [-0.5])}
+    expect_equal(got, should, "gradients of a normalised 2 and 4")
 
 
 @requirement("EVI-03", "property")

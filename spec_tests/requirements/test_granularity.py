@@ -21,10 +21,11 @@ from spec_tests.applicability import (
     needs_granularity,
     needs_within,
 )
-from spec_tests.oracle.scores import check_scores, indices, owner, reducer_of, score
+from spec_tests.oracle.scores import check_scores, indices, reducer_of, score
 from spec_tests.oracle.scores import scores as defined_scores
 from spec_tests.oracle.selection import check_block_selection, check_masks_form, check_n_of_m, tiles
 from spec_tests.strategies import scores as draw
+from spec_tests.strategies.scores import runs_of
 from spec_tests.strategies.selection import arrays as arrays_of
 from spec_tests.strategies.selection import block_cases, masks_for, n_of_m_cases
 from spec_tests.verdicts import call, expect_close, expect_equal, fail, refuses, requirement
@@ -227,7 +228,7 @@ def test_whole_tiles_again(backend: Backend, case: SelectCase) -> None:
 
 # GRA-08 and GRA-09 Units
 
-FC = Group("fc", 2, (Slice("fc.weight", 0), Slice("fc.bias", 0)), (Slice("out.weight", 1),))
+FC = Group("fc", 2, (runs_of("fc.weight", 0, 2), runs_of("fc.bias", 0, 2)), (runs_of("out.weight", 1, 2),))
 FC_PARAMS = {
     "fc.weight": matrix([1, -2], [3, 4]),
     "fc.bias": np.array([100.0, 0.0]),
@@ -249,13 +250,16 @@ def test_unit_score_example(backend: Backend) -> None:
 def test_group_score_example() -> None:
     got = unit([FC]).reduce(FC_PARAMS)
     expect_equal(got, {"fc": np.array([3.0, 7.0])}, f"unit([{FC}]).reduce({FC_PARAMS})")
-    both = Group("sum", 2, (Slice("a.weight", 0), Slice("b.weight", 0)), ())
+    both = Group("sum", 2, (runs_of("a.weight", 0, 2), runs_of("b.weight", 0, 2)), ())
     values = {"a.weight": matrix([1], [2]), "b.weight": matrix([10, 10], [0, -5])}
     for reducer, should in (("l1", [21.0, 7.0]), ("mean", [7.0, 7 / 3]), ("sum_then_square", [441.0, 9.0])):
         expect_equal(unit([both], REDUCERS[reducer]).reduce(values)["sum"], np.array(should), f"{reducer} of {values}")
-    spans = Group("wide", 2, (Slice("c.weight", 1, 2),), ())
+    spans = Group("wide", 2, (runs_of("c.weight", 1, 2, 2),), ())
     got = unit([spans]).reduce({"c.weight": matrix([1, 2, 3, 4], [0, 0, 0, 1])})
     expect_equal(got, {"wide": np.array([3.0, 8.0])}, "units of two columns each")
+    mixed = Group("mixed", 2, (Slice("d.weight", 0, (1, -1, 0, 1)), runs_of("d_bn.gamma", 0, 2)), ())
+    got = unit([mixed]).reduce({"d.weight": matrix([1], [2], [4], [8]), "d_bn.gamma": np.array([50.0, 0])})
+    expect_equal(got, {"mixed": np.array([4.0, 9.0])}, "rows of labels 1, -1, 0, 1")
 
 
 @requirement("GRA-08", "property", "SCORE")
@@ -267,16 +271,23 @@ def test_unit_score(backend: Backend, data: st.DataObject) -> None:
 @requirement("GRA-08", "property")
 @given(draw.groups(), st.sampled_from(("l1", "max", "sum_then_square")))
 def test_group_score(drawn: tuple[tuple[Group, ...], dict[str, Array]], reducer: str) -> None:
-    """Every weight of a group counts, along whatever axis and span; nothing else does."""
+    """Every weight of a group counts, along whatever axis and with whatever labels; nothing else does."""
     groups, params = drawn
     should = {}
     for group in groups:
-        members: list[list[float]] = [[] for _ in range(group.size)]
-        for part in (part for part in group.producers if part.array.endswith(".weight")):
-            for index in indices(params[part.array].shape):
-                members[owner(index, part.axis, part.span)].append(float(params[part.array][index]))
-        should[group.name] = np.array([score(reducer, values) for values in members])
+        entries = [entries_of(part, group.size, params) for part in group.producers if part.array.endswith(".weight")]
+        joined = [[value for member in entries for value in member[number]] for number in range(group.size)]
+        should[group.name] = np.array([score(reducer, values) for values in joined])
     expect_equal(unit(groups, REDUCERS[reducer]).reduce(params), should, f"unit({groups}, {reducer}).reduce({params})")
+
+
+def entries_of(part: Slice, size: int, params: dict[str, Array]) -> list[list[float]]:
+    """Return for each unit its entries in one array."""
+    entries: list[list[float]] = [[] for _ in range(size)]
+    for index in indices(params[part.array].shape):
+        if part.units[index[part.axis]] >= 0:
+            entries[part.units[index[part.axis]]].append(float(params[part.array][index]))
+    return entries
 
 
 @requirement("GRA-09", "example")
@@ -284,10 +295,17 @@ def test_unit_mask_example() -> None:
     got = unit([FC]).expand({"fc": np.array([False, True])}, FC_PARAMS)
     should = {"fc.weight": np.array([[False, False], [True, True]]), "fc.bias": np.array([False, True])}
     expect_equal(got, should, f"unit([{FC}]).expand")
-    wide = Group("wide", 2, (Slice("c.weight", 1, 2),), ())
+    wide = Group("wide", 2, (runs_of("c.weight", 1, 2, 2),), ())
     got = unit([wide]).expand({"wide": np.array([True, False])}, {"c.weight": np.ones((1, 4))})
     expect_equal(got, {"c.weight": np.array([[True, True, False, False]])}, "units of two columns each")
-    crossed = [Group("rows", 2, (Slice("d.weight", 0),), ()), Group("columns", 2, (Slice("d.weight", 1),), ())]
+    mixed = Group("mixed", 2, (Slice("c.weight", 1, (1, -1, 0, 1)),), (), (runs_of("c_bn.running_mean", 0, 2),))
+    arrays = {"c.weight": np.ones((1, 4)), "c_bn.running_mean": np.ones(2)}
+    got = unit([mixed]).expand({"mixed": np.array([True, False])}, arrays)
+    expect_equal(got, {"c.weight": np.array([[False, True, True, False]])}, "columns of labels 1, -1, 0, 1")
+    crossed = [
+        Group("rows", 2, (runs_of("d.weight", 0, 2),), ()),
+        Group("columns", 2, (runs_of("d.weight", 1, 2),), ()),
+    ]
     masks = {"rows": np.array([True, False]), "columns": np.array([False, True])}
     got = unit(crossed).expand(masks, {"d.weight": np.ones((2, 2))})
     expect_equal(got, {"d.weight": np.array([[False, True], [False, False]])}, "a row and a column removed")
@@ -307,7 +325,8 @@ def test_unit_mask(drawn: tuple[tuple[Group, ...], dict[str, Array]], data: st.D
     for group in (group for group in groups if group.name in masks):
         for part in group.producers:
             shape = params[part.array].shape
-            flat = [bool(masks[group.name][owner(index, part.axis, part.span)]) for index in indices(shape)]
+            labels = [part.units[index[part.axis]] for index in indices(shape)]
+            flat = [label < 0 or bool(masks[group.name][label]) for label in labels]
             should[part.array] = np.array(flat).reshape(shape)
     expect_equal(got, should, said)
     back = {group.name: masks.get(group.name, np.ones(group.size, bool)) for group in groups}
@@ -608,7 +627,11 @@ def test_no_group_example() -> None:
         expect_invalid(lambda arrays=arrays: unit([FC]).reduce(arrays), f"reduce, {name}", "fc")
         expect_invalid(lambda arrays=arrays: unit([FC]).expand(alive, arrays), f"expand, {name}", "fc")
         expect_invalid(lambda arrays=arrays: unit([FC]).collapse({}, arrays), f"collapse, {name}", "fc")
-    weightless = Group("norm", 2, (Slice("fc.bias", 0),), ())
+    for labels in ((0, 2), (0, -2)):
+        strange = Group("fc", 2, (Slice("fc.weight", 0, labels),), ())
+        expect_invalid(lambda strange=strange: unit([strange]).reduce(FC_PARAMS), f"labels {labels} of 2 units", "fc")
+        expect_invalid(lambda strange=strange: unit([strange]).expand(alive, FC_PARAMS), f"labels {labels}", "fc")
+    weightless = Group("norm", 2, (runs_of("fc.bias", 0, 2),), ())
     expect_invalid(lambda: unit([weightless]).reduce(FC_PARAMS), "reduce of a bias", "norm", "weight")
     expect_invalid(lambda: unit([FC, FC]), "two groups of one name", "fc")
     expect_invalid(lambda: unit([FC]).expand({"nobody": np.ones(2, bool)}, FC_PARAMS), "an unknown group", "nobody")
@@ -719,3 +742,48 @@ def test_precision(backend: Backend, data: st.DataObject, drawn: bool) -> None: 
     else:
         case = replace(case, params=dict(case.params) | values)
     expect_precise(backend, case)
+
+
+# GRA-21 Members combined
+
+PAIR = Group("sum", 2, (runs_of("a.weight", 0, 2), runs_of("a.bias", 0, 2), runs_of("b.weight", 0, 2)), ())
+PAIR_PARAMS = {"a.weight": matrix([3], [6]), "a.bias": np.array([90.0, 0]), "b.weight": matrix([-4, 0], [4, -4])}
+
+
+@requirement("GRA-21", "example")
+def test_combined_example() -> None:
+    for reducer, combine, should in (
+        ("l1", "l1", [7.0, 14.0]),
+        ("l1", "mean", [3.5, 7.0]),
+        ("l1", "max", [4.0, 8.0]),
+        ("l1", "l2", [5.0, 10.0]),
+        ("mean", "mean", [2.5, 5.0]),
+        ("sum_then_square", "l1", [25.0, 36.0]),
+    ):
+        got = unit([PAIR], REDUCERS[reducer], combine=REDUCERS[combine]).reduce(PAIR_PARAMS)
+        expect_equal(got, {"sum": np.array(should)}, f"unit([{PAIR}], {reducer}, combine={combine})")
+    for reducer, together in (("mean", [7 / 3, 14 / 3]), ("sum_then_square", [1.0, 36.0])):
+        got = unit([PAIR], REDUCERS[reducer]).reduce(PAIR_PARAMS)
+        expect_equal(got, {"sum": np.array(together)}, f"unit([{PAIR}], {reducer})")
+
+
+@requirement("GRA-21", "example")
+def test_combined_unit_level_example() -> None:
+    """One contribution for each unit and member, as a criterion of units gives them."""
+    gates = {"a.weight": np.array([1.0, -2]), "b.weight": np.array([3.0, 4])}
+    got = unit([PAIR], combine=REDUCERS["mean"]).reduce(gates)
+    expect_equal(got, {"sum": np.array([2.0, 3.0])}, "the mean of |1|, |3| and of |-2|, |4|")
+
+
+@requirement("GRA-21", "property")
+@given(draw.groups(), st.sampled_from(("l1", "max", "sum_then_square")), st.sampled_from(("l1", "max")))
+def test_combined(drawn: tuple[tuple[Group, ...], dict[str, Array]], reducer: str, combine: str) -> None:
+    """Member by member, then over the members; one member says what it says alone."""
+    groups, params = drawn
+    should = {}
+    for group in groups:
+        entries = [entries_of(part, group.size, params) for part in group.producers if part.array.endswith(".weight")]
+        members = [[score(reducer, member[number]) for member in entries] for number in range(group.size)]
+        should[group.name] = np.array([score(combine, values) for values in members])
+    got = unit(groups, REDUCERS[reducer], combine=REDUCERS[combine]).reduce(params)
+    expect_equal(got, should, f"unit({groups}, {reducer}, combine={combine}).reduce({params})")

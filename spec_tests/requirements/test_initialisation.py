@@ -177,3 +177,33 @@ def test_refused(shapes: dict[str, tuple[int, ...]], data: st.DataObject) -> Non
     refused(shapes | {name: tuple(shape)}, generator(0), np.float64)
     refused(shapes, data.draw(SEEDS), np.float64)
     refused(shapes, generator(0), data.draw(st.sampled_from((np.int8, np.bool_, np.complex64, np.uint64))))
+
+
+# INI-06 Arrays of one axis
+
+STARTS = {"gamma": 1.0, "beta": 0.0, "running_mean": 0.0, "running_var": 1.0, "bias": 0.0}
+
+
+@requirement("INI-06", "example")
+def test_constants_example() -> None:
+    shapes = {f"norm.{part}": (2,) for part in ("gamma", "beta", "running_mean", "running_var")} | {"fc.bias": (2,)}
+    rng = generator(0)
+    got = initialise(shapes, rng)
+    should = {"norm.gamma": [1, 1], "norm.beta": [0, 0], "norm.running_mean": [0, 0], "norm.running_var": [1, 1]}
+    should |= {"fc.bias": [0, 0]}
+    expect_equal({name: values.tolist() for name, values in got.items()}, should, f"initialise({shapes}, ...)")
+    expect_equal(
+        {values.dtype.name for values in got.values()}, {"float32"}, f"the dtypes of initialise({shapes}, ...)"
+    )
+    expect_equal(rng.random(), generator(0).random(), "the first draw: nothing has been used")
+
+
+@requirement("INI-06", "property")
+@given(st.dictionaries(st.sampled_from(list(STARTS)), LENGTHS, min_size=1), CONV, DRAWS, SEEDS)
+def test_constants(lengths: dict[str, int], weight: tuple[int, ...], draw: Any, seed: int) -> None:
+    """Whatever stands around them, and however weights are drawn."""
+    shapes: dict[str, tuple[int, ...]] = {f"a.{part}": (length,) for part, length in lengths.items()}
+    got = initialise({"b.weight": weight, **shapes}, generator(seed), draw, np.float64)
+    for part, length in lengths.items():
+        expect_equal(got[f"a.{part}"], np.full(length, STARTS[part]), f"a.{part} of initialise({shapes}, ...)")
+    expect_equal(got["b.weight"], draw(generator(seed), weight), f"b.weight beside {shapes}")

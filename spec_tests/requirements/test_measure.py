@@ -14,12 +14,23 @@ from refprune import measure
 from refprune.architectures import lenet_300_100
 from refprune.arrays import Array, Masks, Params
 from refprune.errors import InvalidInput
-from refprune.network import Conv2d, Dense, Flatten, Input, Network, build
+from refprune.network import (
+    BatchNorm,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    Flatten,
+    Input,
+    MaxPool2d,
+    Network,
+    build,
+)
 from refprune.ops import Padding, Pair
 from spec_tests.adapter import Backend
 from spec_tests.oracle import layers as oracle
 from spec_tests.oracle import measure as define
 from spec_tests.strategies import surgery as draw
+from spec_tests.strategies.graphs import graphs
 from spec_tests.strategies.networks import Drawn, chains, masks_of
 from spec_tests.verdicts import call, expect_close, expect_equal, fail, refuses, requirement, show
 
@@ -184,6 +195,15 @@ def test_macs_example(backend: Backend) -> None:
         says(backend, network, params, {"conv.weight": np.zeros((2, 3, 3, 3), bool)}, macs=macs)
     network, shapes = lenet_300_100()
     says(backend, network, {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}, {}, macs=266_200)
+
+
+@requirement("MEA-05", "example", "ACCOUNT")
+def test_macs_with_groups_example(backend: Backend) -> None:
+    """Two groups: each of 4 outputs reads 2 of the 4 channels, on 6 pixels. Depthwise: each of 4 outputs reads 1."""
+    for node, width in ((Conv2d("conv", groups=2, bias=False), 2), (DepthwiseConv2d("conv", bias=False), 1)):
+        network = build(Input("x", (4, 2, 3)), node)
+        params = {"conv.weight": np.ones((4, width, 1, 1))}
+        says(backend, network, params, {}, macs=4 * width * 6, prunable=4 * width, parameters=4 * width)
 
 
 @requirement("MEA-05", "property", "ACCOUNT")
@@ -425,6 +445,61 @@ def test_flatten_and_pool_count_nothing_example(backend: Backend) -> None:
     params = {"conv.weight": np.ones((2, 1, 1, 1)), "conv.bias": np.ones(2)}
     params |= {"fc.weight": np.ones((3, 8)), "fc.bias": np.ones(3)}
     says(backend, network, params, {}, macs=8 + 24, parameters=4 + 27)
+
+
+# MEA-13 Running statistics
+
+
+def normalised() -> tuple[Network, dict[str, Array]]:
+    """Return a batch norm of two features and a dense layer with one output."""
+    params = {f"norm.{part}": np.ones(2, np.float32) for part in ("gamma", "beta", "running_mean", "running_var")}
+    params |= {"fc.weight": np.ones((1, 2), np.float32), "fc.bias": np.ones(1, np.float32)}
+    return build(Input("x", (2,)), BatchNorm("norm"), Dense("fc")), params
+
+
+@requirement("MEA-13", "example", "ACCOUNT")
+def test_statistics_example(backend: Backend) -> None:
+    network, params = normalised()
+    says(backend, network, params, {}, parameters=2 + 2 + 2 + 1, prunable=2, macs=2)
+    # Five arrays of two entries, and the bias: 1 + 8 bytes and 1 + 4; 16 + 12, for the weight's one row 16 + 8, 8 + 8.
+    says(backend, network, params, {}, bytes_dense=44, bytes_bitmask=5 * 9 + 5, bytes_csr=4 * 28 + 24 + 16)
+    one = {"norm.gamma": np.array([True, False]), "norm.beta": np.array([True, False])}
+    says(backend, network, params, one, parameters_kept=5, prunable_kept=2, sparsity_all=2 / 7)
+    says(backend, network, params, one, bytes_dense=44, bytes_bitmask=5 * 9 + 5 - 8)
+
+
+@requirement("MEA-13", "property", "ACCOUNT")
+@given(graphs(("batch_norm", "conv2d", "relu")), st.data())
+def test_statistics(backend: Backend, drawn: Drawn, data: st.DataObject) -> None:
+    counts_as_defined(backend, drawn, data.draw(masks_of(drawn.params)))
+
+
+def counts_as_defined(backend: Backend, drawn: Drawn, masks: Masks) -> None:
+    """Require the nine counts of the loops; what stands still is never masked."""
+    masks = {name: mask for name, mask in masks.items() if ".running_" not in name}
+    says(backend, drawn.network, drawn.params, masks, **define.counts(drawn.network, drawn.params, masks))
+
+
+# MEA-14 Shared weights
+
+
+@requirement("MEA-14", "example", "ACCOUNT")
+def test_shared_example(backend: Backend) -> None:
+    """Applied on 16 pixels and, behind a pool, on 4: 4 entries at 20 positions."""
+    network = build(Input("x", (2, 4, 4)), Conv2d("a"), MaxPool2d("pool"), Conv2d("b", shares="a"))
+    params = {"a.weight": np.ones((2, 2, 1, 1)), "a.bias": np.ones(2)}
+    says(backend, network, params, {}, macs=80, macs_nonzero=80, prunable=4, parameters=6, bytes_dense=48)
+    masks = {"a.weight": first(3, (2, 2, 1, 1))}
+    says(backend, network, params, masks, macs=80, macs_nonzero=60, prunable_kept=3, parameters_kept=5)
+    three = build(Input("x", (2,)), Dense("a"), Dense("b", shares="a"), Dense("c", shares="a"))
+    params = {"a.weight": np.ones((2, 2)), "a.bias": np.ones(2)}
+    says(backend, three, params, {}, macs=12, prunable=4, parameters=6)
+
+
+@requirement("MEA-14", "property", "ACCOUNT")
+@given(graphs(("shared", "conv2d", "grouped_conv2d", "max_pool2d", "add", "split")), st.data())
+def test_shared(backend: Backend, drawn: Drawn, data: st.DataObject) -> None:
+    counts_as_defined(backend, drawn, data.draw(masks_of(drawn.params)))
 
 
 # MEA-12 Given things stay as they are

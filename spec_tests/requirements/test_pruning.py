@@ -16,7 +16,7 @@ from refprune.coupling import find_groups
 from refprune.criteria import CRITERIA, Evidence
 from refprune.errors import InvalidInput
 from refprune.granularity import REDUCERS, block, element, unit
-from refprune.network import Dense, Input, Network, build
+from refprune.network import Dense, Dropout, Input, Network, build
 from refprune.selection import global_, local
 from spec_tests.adapter import (
     Backend,
@@ -33,6 +33,7 @@ from spec_tests.oracle.selection import check_block_selection, check_selection, 
 from spec_tests.oracle.training import zeroed
 from spec_tests.strategies import schedules as draw_schedules
 from spec_tests.strategies import selection as draw
+from spec_tests.strategies.graphs import graphs
 from spec_tests.strategies.networks import Drawn, chains, masks_of
 from spec_tests.strategies.training import ANCHOR, straight
 from spec_tests.verdicts import call, expect_equal, fail, refuses, requirement, show
@@ -87,6 +88,11 @@ def test_units_example() -> None:
     masks = {"a.weight": np.array([[0, 0], [1, 1], [0, 0]], bool), "a.bias": np.array([0, 1, 0], bool)}
     expect_equal(pruned.masks, masks, "the masks of all units but the best")
     expect_equal(pruned.short, {"a": 1}, "what is short")
+    twos = pruning.prune(
+        units._replace(granularity=unit(find_groups(network, params), multiple=2)), Evidence(params), 1.0
+    )
+    expect_equal(twos.unit_masks, {"a": np.array([0, 1, 1], bool)}, "the masks of units, their number a multiple of 2")
+    expect_equal(twos.short, {"a": 2}, "what is short")
 
 
 @st.composite
@@ -265,8 +271,8 @@ KEPT = {"a.weight": np.array([[True, False]])}
 
 @st.composite
 def rewinds(draw_: st.DrawFn) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
-    """Draw trained parameters, a snapshot of the same arrays, and masks of some of them, biases included."""
-    drawn: Drawn = draw_(chains())
+    """Draw trained parameters, a snapshot of the same arrays, and masks of some of them, of any kind of array."""
+    drawn: Drawn = draw_(chains() | graphs(("conv2d", "batch_norm"), often="batch_norm"))
     rng = np.random.default_rng(draw_(st.integers(0, 2**32 - 1)))
     early = {name: rng.integers(-9, 10, values.shape) * 1.0 for name, values in drawn.params.items()}
     return drawn.params, early, draw_(masks_of(drawn.params))
@@ -356,6 +362,14 @@ def test_rewind_example(backend: Backend) -> None:
     expect_equal(backend.rewind(TRAINED, EARLY, {}), EARLY, call("rewind", TRAINED, EARLY, {}))
 
 
+@requirement("PRU-05", "example", "TRAIN")
+def test_rewind_statistics_example(backend: Backend) -> None:
+    trained = TRAINED | {"norm.running_mean": array(8), "norm.running_var": array(9)}
+    early = EARLY | {"norm.running_mean": array(0.5), "norm.running_var": array(1)}
+    should = early | {"a.weight": array([1, 0])}
+    expect_equal(backend.rewind(trained, early, KEPT), should, call("rewind", trained, early, KEPT))
+
+
 @requirement("PRU-05", "example")
 def test_rewind_weights_example() -> None:
     calls: Calls = []
@@ -434,6 +448,32 @@ def test_run_example() -> None:
     expect_equal(run_from(0, corrected, training.constant(1.0), 2), -0.8, "w after Adam's first update")
 
 
+DROPPED = build(Input("x", (1,)), Dropout("drop"), Dense("out", bias=False))
+
+
+def dropped(count: int, asked: list[int]) -> tuple[TrainCase, training.Kept]:
+    """Return a run over x = 4, 2, 1, which keeps the 2 of step 1 and nothing else, and writes down who asks."""
+
+    def kept(step: int) -> Masks:
+        asked.append(step)
+        return {"drop": np.array([[step == 1]])}
+
+    x, batches = array([4], [2], [1]), tuple(np.array([row]) for row in range(count))
+    params = {"out.weight": array([0], [0])}
+    return TrainCase(DROPPED, params, x, np.zeros(3, int), batches, OptimiserSpec("sgd", 0.25), {}), kept
+
+
+@requirement("PRU-09", "example")
+def test_run_with_dropout_example() -> None:
+    """The 2 is doubled: -0.25 (1/2 - 1) 4 = 0.5. Of the first mask at step 1 nothing would be left."""
+    asked: list[int] = []
+    case, kept = dropped(3, asked)
+    rate = training.constant(0.25)
+    run = pruning.training_run(case.network, case.x, case.labels, case.batches, training.sgd(), rate, kept)
+    expect_equal(run(case.params, {}, 1), {"out.weight": array([0.5], [-0.5])}, "a run with dropout from step 1")
+    expect_equal(asked, [1, 2], "the steps whose masks were asked for")
+
+
 @requirement("PRU-09", "property")
 @given(chains(integers=False), st.integers(0, 4), st.data(), st.sampled_from((training.sgd(0.9), training.adamw())))
 def test_run(drawn: Drawn, first: int, data: st.DataObject, optimiser: training.Optimiser) -> None:
@@ -452,7 +492,11 @@ def test_run(drawn: Drawn, first: int, data: st.DataObject, optimiser: training.
 
 
 def gradual(
-    case: TrainCase, method: pruning.Method, timing: ScheduleCase, optimiser: training.Optimiser
+    case: TrainCase,
+    method: pruning.Method,
+    timing: ScheduleCase,
+    optimiser: training.Optimiser,
+    kept: training.Kept | None = None,
 ) -> tuple[list[pruning.GradualStep], list[Params]]:
     """Return the steps, and the parameters each firing collected from."""
     seen: list[Params] = []
@@ -461,7 +505,7 @@ def gradual(
         seen.append(params)
         return Evidence(params)
 
-    run = (case.x, case.labels, case.batches, optimiser, training.constant(case.optimiser.rate))
+    run = (case.x, case.labels, case.batches, optimiser, training.constant(case.optimiser.rate), kept)
     schedule = record(timing)
     return list(pruning.prune_while_training(case.network, case.params, method, schedule, collect, *run)), seen
 
@@ -493,6 +537,18 @@ def test_gradual_from_the_start_example() -> None:
     expect_equal(rows, [[1, 2, ANCHOR - 0.25], [1, 0, 0]], "a third of 2, 3, 2^14, 0, 0, 0 pruned at step 0")
     expect_equal(len(collected), 1, "how often it collected")
     expect_equal(collected[0], case.params, "what step 0 collected from")
+
+
+@requirement("PRU-07", "example")
+def test_gradual_with_dropout_example() -> None:
+    """As in a run without pruning: only the 2 of step 1 moves the weights; of 0.5 and -0.5 the first stays (SEL-04)."""
+    asked: list[int] = []
+    case, kept = dropped(2, asked)
+    seen, _ = gradual(case, ENTRIES, ScheduleCase("linear", 0.5, 2, begin=2), training.sgd(), kept)
+    rows = [step.step.state.params["out.weight"].tolist() for step in seen]
+    expect_equal(rows, [[[0], [0]], [[0.5], [0]]], "prune_while_training with dropout, half after 2 updates")
+    expect_equal(asked, [0, 1], "the steps whose masks were asked for")
+    refuses(lambda: gradual(case, ENTRIES, ScheduleCase("linear", 0.5, 2, begin=2), training.sgd()), "no dropout masks")
 
 
 @st.composite

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from refprune import selection
 from refprune.errors import InvalidInput
-from refprune.selection import global_, keep_best, keep_best_fast, select
+from refprune.selection import global_, keep_best, keep_best_fast, least_under_caps, local, select
 from spec_tests.adapter import Backend, Blocks, NofM, SelectCase, Session, Units
 from spec_tests.applicability import (
     declared,
@@ -29,6 +29,7 @@ from spec_tests.applicability import (
 from spec_tests.oracle.selection import (
     check_masks_form,
     check_selection,
+    check_widths,
     pool_entries,
     pools,
     read_masks,
@@ -509,6 +510,43 @@ def test_reserve_example(backend: Backend) -> None:
     )
 
 
+@requirement("SEL-10", "example")
+def test_reserve_of_each_example() -> None:
+    """A number for each group; one that is not named sets nothing aside, and an unknown name is refused."""
+    groups = {"a": scores(1, 2), "b": scores(10, 20, 30)}
+    for least, a, b in (
+        ({"b": 2}, [0, 0], [0, 1, 1]),
+        ({"a": 1, "b": 1}, [0, 1], [0, 0, 1]),
+        ({"a": 2}, [1, 1], [0, 0, 0]),
+        ({}, [0, 0], [0, 1, 1]),
+    ):
+        got = select(groups, 0.6, global_, min_kept=least).masks
+        expect_equal(got, {"a": alive(*a), "b": alive(*b)}, f"select({show(groups)}, 0.6, global_, min_kept={least})")
+    found = select(groups, 0.8, global_, min_kept={"b": 2})
+    expect_equal(found.masks["a"], alive(0, 0), "0.8 of five, with two of b set aside")
+    expect_equal(found.short, {"global": 1}, "what is short of four, with two of five set aside")
+    wrongs: tuple[Any, ...] = ({"c": 1}, {"a": -1}, {"a": 1.0}, {"a": True}, -1, 0.5)
+    for wrong in wrongs:
+        is_invalid(lambda wrong=wrong: select(groups, 0.6, global_, min_kept=wrong), f"min_kept={wrong}")  # type: ignore[misc]
+
+
+@requirement("SEL-10", "property")
+@given(draw.unit_cases(), st.data())
+def test_reserve_of_each(case: SelectCase, data: st.DataObject) -> None:
+    """By name, each group keeps its number of best alive units; one number for all is the same number by name."""
+    least = {name: data.draw(st.integers(0, 3)) for name in case.scores if data.draw(st.booleans())}
+    assert case.sparsity is not None
+    scope = global_ if case.pools == "global" else local
+    got = select(case.scores, case.sparsity, scope, case.within, least).masks
+    said = f"select({show(case.scores)}, {case.sparsity}, {case.pools}, {show(case.within)}, min_kept={least})"
+    for name, number in least.items():
+        lives = np.ones(got[name].size, bool) if not case.within else case.within.get(name, np.ones(got[name].size))
+        best = sorted(np.flatnonzero(lives).tolist(), key=lambda i, own=case.scores[name]: -own[i])[:number]  # type: ignore[misc]
+        expect_equal(got[name][best].all(), np.True_, f"whether the best {number} of {name!r} stay: {said}")
+    same = select(case.scores, case.sparsity, scope, case.within, dict.fromkeys(case.scores, 2)).masks
+    expect_equal(select(case.scores, case.sparsity, scope, case.within, 2).masks, same, said)
+
+
 @requirement("SEL-10", "property", "SELECT")
 @given(st.data())
 def test_reserve(backend: Backend, data: st.DataObject) -> None:
@@ -529,16 +567,21 @@ def test_short_example(backend: Backend) -> None:
         keeps(backend, case, a=[0, 1], b=[1])
         expect_equal(dict(backend.shortfall(case)), short, call("shortfall", case))
     reached = SelectCase({"a": scores(5), "b": scores(1, 2, 3, 4, 5)}, 2 / 3, "global", Units())
-    for case, short in applicable(backend, (reached, {"global": 0})):
+    rounded = SelectCase({"a": scores(1, 2, 3, 4, 5)}, 0.4, "local", Units(multiple=4))
+    both = SelectCase({"a": scores(1, 2, 3, 4, 5), "b": scores(6)}, 1.0, "local", Units(multiple=4))
+    for case, short in (
+        *applicable(backend, (reached, {"global": 0})),
+        *((case, short) for case, short in ((rounded, {"a": 1}), (both, {"a": 4, "b": 1})) if inside(backend, case)),
+    ):
         expect_equal(dict(backend.shortfall(case)), short, call("shortfall", case))
 
 
 @requirement("SEL-11", "property", "SELECT")
 @given(st.data())
 def test_short(backend: Backend, data: st.DataObject) -> None:
-    """What is short is the request less what is removed."""
+    """What is short is the request less what is removed, whether a reserve or a multiple keeps it."""
     needs_granularity(backend, "unit")
-    case = data.draw(draw.unit_cases(backend.declaration))
+    case = data.draw(draw.width_cases(backend.declaration))
     assert case.sparsity is not None
     masks = kept(backend, case)
     short = backend.shortfall(case)
@@ -944,3 +987,100 @@ def test_session(backend: Backend, data: st.DataObject) -> None:
         now = replace(now, within=read)
     for masks, read in earlier:
         expect_equal(read_masks(masks, now, talk.calls), read, f"an earlier result after {talk.calls}")
+
+
+# SEL-20 Caps
+
+
+@requirement("SEL-20", "example")
+def test_caps_example() -> None:
+    for size, cap, least in (
+        (20, 0.5, 10),
+        (5, 0.5, 3),
+        (3, 1.0, 1),
+        (3, 0.0, 3),
+        (100, 0.29, 72),
+        (10, 0.99, 1),
+        (4, 1, 1),
+    ):
+        expect_equal(least_under_caps({"a": size}, {"a": cap}), {"a": least}, f"least_under_caps: {cap} of {size}")
+    expect_equal(least_under_caps({"a": 8, "b": 8}, {"b": 0.5}), {"a": 1, "b": 4}, "no cap of a")
+
+
+@requirement("SEL-20", "example")
+def test_caps_hold_example() -> None:
+    """After one step, and after a second one that begins at the cap."""
+    groups = {"a": scores(1, 2, 3, 4), "b": scores(5, 6, 7, 8)}
+    least = least_under_caps({"a": 4, "b": 4}, {"a": 0.5})
+    first = select(groups, 0.5, global_, min_kept=least)
+    expect_equal(first.masks, {"a": alive(0, 0, 1, 1), "b": alive(0, 0, 1, 1)}, "half of eight, a under a cap of 0.5")
+    second = select(groups, 0.75, global_, first.masks, least)
+    expect_equal(second.masks, {"a": alive(0, 0, 1, 1), "b": alive(0, 0, 0, 1)}, "three quarters of eight")
+    expect_equal((first.short, second.short), ({"global": 0}, {"global": 1}), "what is short")
+    large = {"a": np.arange(20.0), "b": np.arange(100.0, 120.0)}
+    got = select(large, 0.45, global_, min_kept=least_under_caps({"a": 20, "b": 20}, {"a": 0.5, "b": 0.5})).masks
+    expect_equal({name: int(mask.sum()) for name, mask in got.items()}, {"a": 10, "b": 12}, "18 of 40, under caps")
+
+
+@requirement("SEL-20", "example")
+def test_no_caps_example() -> None:
+    wrongs: tuple[Any, ...] = (-0.1, 1.1, NAN, True, "0.5", None, 2)
+    for wrong in wrongs:
+        is_invalid(lambda wrong=wrong: least_under_caps({"a": 4}, {"a": wrong}), f"least_under_caps(4, {wrong!r})")  # type: ignore[misc]
+    is_invalid(lambda: least_under_caps({"a": 4}, {"b": 0.5}), "a cap of nobody")
+
+
+@requirement("SEL-20", "property")
+@given(st.data())
+def test_caps(data: st.DataObject) -> None:
+    """From step to step no group ever loses more than its cap, and none its last unit."""
+    groups = data.draw(draw.named_arrays(draw.shapes(1, 1, 8)))
+    caps = {name: data.draw(draw.SPARSITIES) for name in groups if data.draw(st.booleans())}
+    least = least_under_caps({name: array.size for name, array in groups.items()}, caps)
+    scope = data.draw(st.sampled_from((local, global_)))
+    within = None
+    for sparsity in sorted(data.draw(st.lists(draw.SPARSITIES, min_size=1, max_size=3))):
+        said = f"select({show(groups)}, {sparsity}, {scope.__name__}, {show(within)}, {least})"
+        within = select(groups, sparsity, scope, within, least).masks
+        for name, mask in within.items():
+            gone, most = int((~mask).sum()), caps.get(name, 1.0) * float(groups[name].size)
+            if gone > most or not mask.any():
+                fail(f"{gone} of {name!r} removed", f"at most {most}, and one that stays", said)
+
+
+# SEL-21 Multiples
+
+
+@requirement("SEL-21", "example", "SELECT")
+def test_multiple_example(backend: Backend) -> None:
+    needs_granularity(backend, "unit")
+    five, eight = {"a": scores(1, 2, 3, 4, 5)}, {"a": scores(1, 2, 3, 4, 5, 6, 7, 8)}
+    two = {"a": scores(1, 2, 3, 4), "b": scores(5, 6, 7, 8)}
+    keeps_each(
+        backend,
+        (SelectCase(five, 0.4, "local", Units(multiple=4)), {"a": [0, 1, 1, 1, 1]}),
+        (SelectCase(five, 0.4, "local", Units(multiple=2)), {"a": [0, 1, 1, 1, 1]}),
+        (SelectCase(five, 0.4, "local", Units(multiple=3)), {"a": [0, 0, 1, 1, 1]}),
+        (SelectCase(five, 0.4, "local", Units(multiple=8)), {"a": [1, 1, 1, 1, 1]}),
+        (SelectCase(eight, 0.875, "local", Units(multiple=4)), {"a": [0, 0, 0, 0, 1, 1, 1, 1]}),
+        (SelectCase(eight, 0.5, "local", Units(multiple=4)), {"a": [0, 0, 0, 0, 1, 1, 1, 1]}),
+        (SelectCase(five, 1.0, "local", Units(0, multiple=2)), {"a": [0, 0, 0, 0, 0]}),
+        (SelectCase(two, 0.625, "global", Units(multiple=2)), {"a": [0, 0, 1, 1], "b": [0, 0, 1, 1]}),
+        (SelectCase(five, 0.4, "local", Units(multiple=4), {"a": alive(1, 1, 1, 1, 0)}), {"a": [1, 1, 1, 1, 0]}),
+        (SelectCase(five, 0.6, "local", Units(multiple=4), {"a": alive(1, 0, 1, 1, 0)}), {"a": [1, 0, 1, 1, 0]}),
+    )
+
+
+@requirement("SEL-21", "example")
+def test_no_multiple_example() -> None:
+    wrongs: tuple[Any, ...] = (0, -2, 2.0, True, None)
+    for wrong in wrongs:
+        is_invalid(lambda wrong=wrong: select(four(1, 2, 3, 4), 0.5, multiple=wrong), f"multiple={wrong!r}")  # type: ignore[misc]
+
+
+@requirement("SEL-21", "property", "SELECT")
+@given(st.data())
+def test_multiple(backend: Backend, data: st.DataObject) -> None:
+    needs_granularity(backend, "unit")
+    case = data.draw(draw.width_cases(backend.declaration))
+    check_widths(backend.select(case), case, backend.declaration)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from refprune import training
 from refprune.errors import InvalidInput
+from refprune.network import BatchNorm, Dense, Dropout, Input, build
 from spec_tests.adapter import Backend, OptimiserSpec, TrainCase, TrainStep
 from spec_tests.oracle.training import check_training
 from spec_tests.strategies import training as draw
@@ -730,3 +731,78 @@ def test_train_is_its_last_step(drawn: Any, count: int, data: st.DataObject) -> 
     states = [step.state for step in training.steps(drawn.network, training.start(drawn.params, optimiser), *run)]
     should = states[-1].params if states else drawn.params
     expect_equal(training.train(drawn.network, drawn.params, *run), should, f"train(..., first={first})")
+
+
+# TRN-17 Running statistics
+
+NORMED = build(Input("x", (1,)), BatchNorm("norm", eps=1.0, momentum=0.5), Dense("out"))
+NORMED_PARAMS = {
+    "norm.gamma": np.array([2.0]),
+    "norm.beta": np.array([1.0]),
+    "norm.running_mean": np.zeros(1),
+    "norm.running_var": np.zeros(1),
+    "out.weight": np.zeros((2, 1)),
+    "out.bias": np.zeros(2),
+}
+FOUR = np.array([[0.0], [0.0], [0.0], [4.0]])
+"""Mean 1, variance 3 over n and 4 over n - 1."""
+
+
+@requirement("TRN-17", "example", "TRAIN")
+def test_statistics_example(backend: Backend) -> None:
+    decay = OptimiserSpec("sgd", 0.25, weight_decay=0.5)
+    both = (np.arange(4), np.arange(4))
+    case = TrainCase(NORMED, NORMED_PARAMS, FOUR, np.zeros(4, int), both, decay, {})
+    for step, mean, var in zip(backend.train(case), (0.5, 0.75), (2.0, 3.0), strict=True):
+        for side in (step.read, step.used):
+            expect_equal(side["norm.running_mean"], np.array([mean]), call("train", case))
+            expect_equal(side["norm.running_var"], np.array([var]), call("train", case))
+
+
+@requirement("TRN-17", "example")
+def test_masked_statistics_example() -> None:
+    masks = {"norm.running_mean": np.array([False])}
+    got = training.train(
+        NORMED, NORMED_PARAMS, FOUR, np.zeros(4, int), [np.arange(4)], training.sgd(), training.constant(0.25), masks
+    )
+    expect_equal(got["norm.running_mean"], np.zeros(1), "a masked running mean after an update")
+    expect_equal(got["norm.running_var"], np.array([2.0]), "the running variance beside it")
+    expect_equal(set(training.start(NORMED_PARAMS, training.adam()).slots), MOVED, "what Adam remembers")
+
+
+MOVED = {"norm.gamma", "norm.beta", "out.weight", "out.bias"}
+
+
+@requirement("TRN-17", "example")
+def test_dropouts_example() -> None:
+    """Two steps, x = 4 and x = 2: 4 is dropped, 2 is kept and doubled: -0.25 (p - 1) 4 = 0.5."""
+    network = build(Input("x", (1,)), Dropout("drop"), Dense("out", bias=False))
+    params, x = {"out.weight": np.zeros((2, 1))}, np.array([[4.0], [2.0]])
+    asked: list[int] = []
+
+    def kept(step: int) -> dict[str, np.ndarray[Any, Any]]:
+        asked.append(step)
+        return {"drop": np.array([[step == 1]])}
+
+    run = (x, np.zeros(2, int), [np.array([0]), np.array([1])], training.sgd(), training.constant(0.25))
+    got = training.train(network, params, *run, kept=kept)
+    expect_equal(got["out.weight"], np.array([[0.5], [-0.5]]), "train with dropout")
+    expect_equal(asked, [0, 1], "the steps whose masks were asked for")
+    refuses(lambda: training.train(network, params, *run), "dropout without masks")
+
+
+@requirement("TRN-17", "property", "TRAIN")
+@given(st.integers(0, 2**32 - 1), st.sampled_from(("sgd", "nesterov", "adam", "adamw")), st.integers(1, 4))
+def test_statistics(backend: Backend, seed: int, name: Any, updates: int) -> None:
+    """Whatever the optimiser, the statistics are averages of the batches' own, since x comes straight from the data."""
+    rng = np.random.default_rng(seed)
+    x = rng.integers(-8, 9, (6, 1)).astype(np.float64)
+    batches = tuple(rng.permutation(6)[: rng.integers(2, 7)] for _ in range(updates))
+    spec = OptimiserSpec(name, 0.01, momentum=0.5, weight_decay=0.5)
+    case = TrainCase(NORMED, NORMED_PARAMS, x, rng.integers(2, size=6), batches, spec, {})
+    mean, var = 0.0, 0.0
+    for step, rows in zip(backend.train(case), batches, strict=True):
+        mean, var = (mean + x[rows].mean()) / 2, (var + x[rows].var(ddof=1)) / 2
+        # Sums of six integers, squares up to 256: a dozen roundings of 2^-53 of at most 1536.
+        expect_close(step.read["norm.running_mean"], np.array([mean]), 2**-36, call("train", case))
+        expect_close(step.read["norm.running_var"], np.array([var]), 2**-36, call("train", case))

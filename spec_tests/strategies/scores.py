@@ -93,9 +93,17 @@ def declared_case(
     return data.draw(score_cases(usable, known, within=within))
 
 
+def runs_of(array: str, axis: int, size: int, span: int = 1) -> Slice:
+    """Return the slice in which unit i owns [i * span, (i + 1) * span)."""
+    return Slice(array, axis, tuple(unit for unit in range(size) for _ in range(span)))
+
+
 @st.composite
 def groups(draw: st.DrawFn) -> tuple[tuple[Group, ...], dict[str, Array]]:
-    """Draw groups of one to three units and the arrays they cut, along any axis, with any span."""
+    """Draw groups of one to three units and the arrays they cut, along any axis, with labels in any order.
+
+    Every unit has one or two indices of each axis, and some indices belong to no unit.
+    """
     dtype = draw(DTYPES)
     drawn: list[Group] = []
     params: dict[str, Array] = {}
@@ -105,10 +113,11 @@ def groups(draw: st.DrawFn) -> tuple[tuple[Group, ...], dict[str, Array]]:
         for number in range(draw(st.integers(1, 2))):
             rank, span = draw(st.integers(1, 3)), draw(st.integers(1, 2))
             axis = draw(st.integers(0, rank - 1))
-            shape = tuple(size * span if i == axis else draw(st.integers(1, 3)) for i in range(rank))
+            labels = [*range(size)] * span + [-1] * draw(st.integers(0, 1))
+            shape = tuple(len(labels) if i == axis else draw(st.integers(1, 3)) for i in range(rank))
             key = f"{name}{number}.weight"
             params[key] = draw(arrays(st.just(shape), SMALL, dtype))
-            parts.append(Slice(key, axis, span))
+            parts.append(Slice(key, axis, tuple(draw(st.permutations(labels)))))
         params[f"{name}.bias"] = draw(arrays(st.just((size,)), SMALL, dtype))
-        drawn.append(Group(name, size, (*parts, Slice(f"{name}.bias", 0)), ()))
+        drawn.append(Group(name, size, (*parts, runs_of(f"{name}.bias", 0, size)), ()))
     return tuple(drawn), params

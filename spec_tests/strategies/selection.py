@@ -132,6 +132,15 @@ def unit_cases(draw: st.DrawFn, declaration: Declaration = EVERYTHING) -> Select
 
 
 @st.composite
+def width_cases(draw: st.DrawFn, declaration: Declaration = EVERYTHING) -> SelectCase:
+    """Draw units whose number is rounded up to a multiple, where that is declared."""
+    case = draw(unit_cases(declaration))
+    assert isinstance(case.granularity, Units)
+    multiple = draw(st.integers(1, 5)) if declaration.multiples else 1
+    return replace(case, granularity=replace(case.granularity, multiple=multiple))
+
+
+@st.composite
 def with_sparsity(draw: st.DrawFn, case: SelectCase, declaration: Declaration = EVERYTHING) -> SelectCase:
     """Draw a sparsity, float or int, whose count is at least what is removed already in every pool.
 

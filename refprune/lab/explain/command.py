@@ -28,11 +28,12 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.add_argument("folder", type=Path, help="what `refprune run --out` wrote")
     parser.add_argument("target", help=f"{FORMS}; indices count from 0")
     parser.add_argument("--network", help="which network, where the run has several")
-    parser.add_argument("--seed", type=_seed, help="which seed (default: the run's first)")
+    parser.add_argument("--seed", type=seed, help="which seed (default: the run's first)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
-def _seed(text: str) -> int:
+def seed(text: str) -> int:
+    """Return the seed that is written there."""
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
         raise argparse.ArgumentTypeError(f"got {text!r}, expected an integer >= 0")
     return int(text)

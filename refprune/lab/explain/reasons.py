@@ -21,7 +21,7 @@ from refprune.lab.explain.removal import (
     taken_all_the_same,
 )
 from refprune.lab.explain.standing import Standing, pool_of, standings
-from refprune.lab.explain.targets import Competitor, Entry, Unit, competitor
+from refprune.lab.explain.targets import Competitor, Entry, Unit, competitor, is_statistic, outputs_of
 from refprune.lab.finished import Finished
 
 FORMULAS = {
@@ -77,6 +77,7 @@ def _of_competitor(run: Finished, target: Entry | Unit, thing: Competitor) -> Ex
     answer = [_verdict(run, target, thing, decisive), _reason(decisive)]
     facts = [
         *_about_part(target, thing),
+        *_about_together(run, target, thing),
         *_about_value(run, target, removed=gone is not None),
         *_about_score(run, thing),
         _about_schedule(run),
@@ -129,6 +130,16 @@ def _about_part(target: Entry | Unit, thing: Competitor) -> list[Fact]:
         return []
     ranked = "GRA-08" if is_weight(target.array) else "ARR-05"
     return [Fact("part of", thing.words, ("CPL-01", ranked, "GRA-09"))]
+
+
+def _about_together(run: Finished, target: Entry | Unit, thing: Competitor) -> list[Fact]:
+    """Return which outputs of which layers make the unit, where there are several: they go together or not at all."""
+    group = next((group for group in run.groups if thing.kind == "unit" and group.name == thing.name), None)
+    outputs = outputs_of(group, thing.index[0]) if group else []
+    if len(outputs) < 2:
+        return []
+    of = f", unit {thing.index[0]} of group {thing.name}" if isinstance(target, Unit) else ""
+    return [Fact("together", f"{', '.join(map(str, outputs))}{of}", ("CPL-05", "GRA-09"))]
 
 
 def _about_value(run: Finished, target: Entry | Unit, *, removed: bool) -> list[Fact]:
@@ -284,12 +295,20 @@ def _of_unit_of_entries(run: Finished, target: Unit) -> Explanation:
     return Explanation("unit of entries", answer, None, facts, rounds, rows)
 
 
+def _why_unranked(target: Entry | Unit) -> tuple[str, str]:
+    """Return why something never competed, and the requirement that says so."""
+    if isinstance(target, Unit) or is_weight(target.array):
+        layer = target.layer if isinstance(target, Unit) else target.array.rpartition(".")[0]
+        return f"{layer} makes the network's output and forms no group", "CPL-03"
+    if is_statistic(target.array):
+        return "running statistics have no score and no mask", "ARR-05"
+    kind = "biases" if target.array.endswith(".bias") else "scales and shifts of a normalisation"
+    return f"{kind} have no score and no mask", "ARR-05"
+
+
 def _of_unranked(run: Finished, target: Entry | Unit) -> Explanation:
-    """Return the answer for what never competed: a bias, or what is in the last layer where units did."""
-    layer = target.layer if isinstance(target, Unit) else target.array.rpartition(".")[0]
-    bias = isinstance(target, Entry) and not is_weight(target.array)
-    why = "biases have no score and no mask" if bias else f"{layer} makes the network's output and forms no group"
-    requirement = "ARR-05" if bias else "CPL-03"
+    """Return the answer for what never competed: a bias, a normalisation, or the last layer where units did."""
+    why, requirement = _why_unranked(target)
     answer = [f"{target} was never ranked: {why} [{requirement}]."]
     facts = [Fact("ranked", f"no: {why}", (requirement,)), *_about_value(run, target, removed=False)]
     if isinstance(target, Unit):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from refprune.granularity import Group, spread
-from refprune.lab.explain.targets import Entry, Owner, Unit, owners
+from refprune.granularity import Group, unit_labels
+from refprune.lab.explain.targets import Entry, Owner, Unit, made, owners, statistic_of
 from refprune.lab.finished import Finished
 
 
@@ -28,20 +28,26 @@ def counted(count: int, one: str, many: str = "") -> str:
 
 def about_removal(run: Finished, target: Entry) -> Fact:
     """Return what became of an entry when whole units were removed physically."""
+    known = statistic_of(run.groups, target)
+    if known and not run.unit_masks[known.group.name][known.number]:
+        return Fact("compact", f"gone with {_gone_unit(run, known, 'is of')}", _removal_ids(run))
     taken = [owner for owner in owners(run.groups, target) if not run.unit_masks[owner.group.name][owner.number]]
     if not taken:
-        return Fact("compact", "still in its array: no unit that it makes or reads is gone", ("SUR-01",))
-    units = " and with ".join(_gone_unit(run, owner) for owner in taken)
-    return Fact("compact", f"gone with {units}", ("SUR-01",) if run.by_unit else ("SUR-01", "SUR-06"))
+        stays = "its unit stays" if known else "no unit that it makes or reads is gone"
+        return Fact("compact", f"still in its array: {stays}", ("SUR-01",))
+    units = " and with ".join(_gone_unit(run, owner, "reads" if owner.reads else "makes") for owner in taken)
+    return Fact("compact", f"gone with {units}", _removal_ids(run))
 
 
-def _gone_unit(run: Finished, owner: Owner) -> str:
+def _removal_ids(run: Finished) -> tuple[str, ...]:
+    return ("SUR-01",) if run.by_unit else ("SUR-01", "SUR-06")
+
+
+def _gone_unit(run: Finished, owner: Owner, does: str) -> str:
     """Return a unit with why physical removal took it."""
-    unit = Unit(owner.group.name, owner.number)
-    why = (
-        f"removed in round {run.removed_in(unit.layer, (unit.number,))}" if run.by_unit else "read by nothing any more"
-    )
-    return f"{unit}, which it {'reads' if owner.reads else 'makes'} ({why})"
+    gone = run.removed_in(owner.group.name, (owner.number,)) if run.by_unit else None
+    why = f"removed in round {gone}" if run.by_unit else "read by nothing any more"
+    return f"{owner}, which it {does} ({why})"
 
 
 def in_the_compacted(fact: Fact) -> str:
@@ -57,15 +63,16 @@ def taken_all_the_same(run: Finished, target: Entry) -> list[str]:
 
 def about_unit_removal(run: Finished, target: Unit) -> tuple[list[Fact], Fact]:
     """Return what reads the unit at the end, and whether physical removal kept it."""
-    group = next((group for group in run.groups if group.name == target.layer), None)
-    if group is None:
+    owner = made(run.groups, target)
+    if owner is None:
         return [], Fact("compact", "kept, as every output of the last layer", ("CPL-03", "SUR-11"))
-    reading, left = _readers(run, group, target.number)
+    group = owner.group
+    reading, left = _readers(run, group, owner.number)
     arrays = ", ".join(part.array for part in group.consumers)
     readers = Fact(
         "read by", f"{left:,} of {counted(reading, 'entry', 'entries')} of {arrays} after the last round", ("CPL-01",)
     )
-    if run.unit_masks[group.name][target.number]:
+    if run.unit_masks[group.name][owner.number]:
         why = "it is still read" if left else "the first unit of a group that nothing reads stays"
         return [readers], Fact("compact", f"kept, since {why}", ("SUR-06",))
     why = "nothing reads it any more" if not left else "what reads it is unread itself"
@@ -77,7 +84,7 @@ def _readers(run: Finished, group: Group, number: int) -> tuple[int, int]:
     whole = kept = 0
     for part in group.consumers:
         shape = run.dense.params[part.array].shape
-        mine = spread(np.arange(group.size) == number, part, shape)
+        mine = (unit_labels(part, shape) == number).reshape(shape)
         whole += int(np.count_nonzero(mine))
         kept += int(np.count_nonzero(mine & run.pruned.masks[part.array]))
     return whole, kept

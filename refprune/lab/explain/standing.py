@@ -92,9 +92,7 @@ def standings(run: Finished, thing: Competitor) -> list[Standing]:
         what = f"{run.place / 'rounds' / str(number)}, pool {pool.name!r}"
         scores, kept, alive = (_flat(arrays, pool) for arrays in (one.scores, one.kept, before))
         _check_legal(what, scores, kept, alive)
-        aside = np.concatenate(
-            [_set_aside(one.scores[name], before[name], run.how.granularity.min_kept) for name in pool.tensors]
-        )
+        aside = np.concatenate([_set_aside(one.scores[name], before[name], _least(run, name)) for name in pool.tensors])
         standing = _standing(number, run.sparsities[number - 1], pool.position, scores, kept, alive, aside)
         _check_follows(what, standing)
         found.append(standing)
@@ -104,6 +102,12 @@ def standings(run: Finished, thing: Competitor) -> list[Standing]:
 
 def _flat(arrays: Mapping[str, Array], pool: Pool) -> Array:
     return np.concatenate([np.ravel(arrays[tensor]) for tensor in pool.tensors])
+
+
+def _least(run: Finished, tensor: str) -> int:
+    """Return how many units of a tensor are kept whatever is asked."""
+    least = run.how.granularity.min_kept
+    return least if isinstance(least, int) else least.get(tensor, 0)
 
 
 def _set_aside(scores: Array, alive: Mask, min_kept: int) -> Mask:

@@ -17,6 +17,8 @@ from refprune.lab.finished import Finished
 
 FORMS = "a weight such as fc1.weight[3,17] or a unit such as fc1[3]"
 """What a target looks like."""
+MANY = 12
+"""Parameters that are too many to name all of them to whoever names none."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,11 @@ class Owner:
     number: int
     reads: bool
 
+    def __str__(self) -> str:
+        """Return the unit: the output that makes it, or its group where several do."""
+        outputs = outputs_of(self.group, self.number)
+        return str(outputs[0]) if len(outputs) == 1 else f"unit {self.number} of group {self.group.name}"
+
 
 def read_target(text: str, params: Params) -> Entry | Unit:
     """Return what the text names.
@@ -81,7 +88,9 @@ def read_target(text: str, params: Params) -> Entry | Unit:
         return Entry(name, index)
     if f"{name}.weight" not in params:
         layers = [array.removesuffix(".weight") for array in params if is_weight(array)]
-        expected = f"one of the parameters {', '.join(params)} or of the layers {', '.join(layers)}"
+        near = [array for array in params if array.startswith(f"{name}.") or len(params) <= MANY]
+        of = f"one of the parameters {', '.join(near)}" if near else f"a parameter such as {next(iter(params))}"
+        expected = f"{of} or {'of' if near else 'one of'} the layers {', '.join(layers)}"
         raise InvalidInput(what, f"the name {name!r}", expected)
     _check_index(what, index, params[f"{name}.weight"].shape[:1], f"the units of {name}")
     return Unit(name, index[0])
@@ -112,7 +121,8 @@ def _unit(run: Finished, target: Entry | Unit) -> Competitor | None:
     if isinstance(target, Entry):
         makes = [owner for owner in owners(run.groups, target) if not owner.reads]
     else:
-        makes = [Owner(group, target.number, reads=False) for group in run.groups if group.name == target.layer]
+        owner = made(run.groups, target)
+        makes = [owner] if owner else []
     if not makes:
         return None
     group, number = makes[0].group, makes[0].number
@@ -135,12 +145,46 @@ def _tile(run: Finished, target: Entry) -> Competitor:
     return Competitor("tile", target.array, index, words, int(np.count_nonzero(labels == label)))
 
 
+def made(groups: Iterable[Group], output: Unit) -> Owner | None:
+    """Return the unit that an output of a layer is, with all that goes together with it; None for one that stays."""
+    for group in groups:
+        for part in group.producers:
+            if part.array == f"{output.layer}.weight" and part.units[output.number] >= 0:
+                return Owner(group, part.units[output.number], reads=False)
+    return None
+
+
+def statistic_of(groups: Iterable[Group], entry: Entry) -> Owner | None:
+    """Return the unit whose running mean or variance an entry is; None where it is none, or the unit always stays."""
+    for group in groups:
+        for part in group.statistics:
+            if part.array == entry.array and part.units[entry.index[part.axis]] >= 0:
+                return Owner(group, part.units[entry.index[part.axis]], reads=False)
+    return None
+
+
 def owners(groups: Iterable[Group], entry: Entry) -> list[Owner]:
     """Return the units an entry belongs to: the one it helps to make first, then the one it reads."""
     return [
-        Owner(group, entry.index[part.axis] // part.span, reads)
+        Owner(group, part.units[entry.index[part.axis]], reads)
         for reads in (False, True)
         for group in groups
         for part in (group.consumers if reads else group.producers)
-        if part.array == entry.array
+        if part.array == entry.array and part.units[entry.index[part.axis]] >= 0
+    ]
+
+
+def is_statistic(name: str) -> bool:
+    """Say whether a parameter is a running mean or variance."""
+    return name.endswith((".running_mean", ".running_var"))
+
+
+def outputs_of(group: Group, number: int) -> list[Unit]:
+    """Return the outputs of layers that make a unit, in the order of the layers."""
+    parts = [part for part in group.producers if is_weight(part.array) and part.axis == 0]
+    return [
+        Unit(part.array.removesuffix(".weight"), place)
+        for part in parts
+        for place, own in enumerate(part.units)
+        if own == number
     ]

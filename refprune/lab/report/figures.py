@@ -9,6 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from refprune.errors import InvalidInput, is_integer
+from refprune.lab.folder import STATES
 
 COUNTED = (
     "accuracy", "sparsity", "parameters", "parameters_kept", "macs", "macs_nonzero", "bytes_dense", "bytes_bitmask",
@@ -24,7 +25,9 @@ NEEDED = {
 """State of a network -> the figures that others rely on."""
 OF_LAYER = ("entries", "entries_kept", "units", "units_compact")
 OF_ROUND = ("sparsity", "sparsity_of_weights", "accuracy_before_retraining", "accuracy")
-DIVIDED_BY = {"entries", "units", "macs", "bytes_file", "seconds_per_batch"}
+OPTIONAL = ("seconds_per_batch_onnxruntime",)
+"""Figures that all networks on disk have, or none."""
+DIVIDED_BY = {"entries", "units", "macs", "bytes_file", "seconds_per_batch", *OPTIONAL}
 """Others are stated in times these: they are never 0."""
 LARGEST = 2.0**63
 EXPECTED = "what refprune run writes"
@@ -59,8 +62,9 @@ def _check_surroundings(document: Mapping[str, Any]) -> None:
 
 
 def _check_network(what: str, figures: Mapping[str, Any], seeds: int) -> None:
+    there = [name for name in OPTIONAL for state in STATES if name in _mapping(f"{what}.{state}", figures.get(state))]
     for state, needed in NEEDED.items():
-        _check_all(f"{what}.{state}", figures.get(state), needed, seeds)
+        _check_all(f"{what}.{state}", figures.get(state), [*needed, *(there if state in STATES else ())], seeds)
     for name, layer in _mapping(f"{what}.layers", figures.get("layers")).items():
         _check_all(f"{what}.layers.{name}", layer, OF_LAYER, seeds)
     rounds = figures.get("rounds")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from refprune.lab.report.page import ROWS, plain, published
-from refprune.lab.report.wording import cost_sentence, counted, kind, time_sentence
+from refprune.lab.report.wording import cost_sentence, counted, kind, time_sentences
 
 Figures = Mapping[str, Any]
 
@@ -37,10 +37,7 @@ def _network(figures: Figures, settings: Mapping[str, Any]) -> list[str]:
     """Return what is said of one network."""
     dense = figures["dense"]
     states = {"masked": figures["pruned"], "compacted": figures["compact"]}
-    sentences = [
-        f"{cost_sentence(state, own, dense)} {time_sentence(own['seconds_per_batch'], dense['seconds_per_batch'])}"
-        for state, own in states.items()
-    ]
+    sentences = [f"{cost_sentence(state, own, dense)} {time_sentences(own, dense)}" for state, own in states.items()]
     rounds = {f"round {place}": turn for place, turn in enumerate(figures["rounds"], 1)}
     return [
         ", ".join(f"{key} {value}" for key, value in settings.items() if key != "network") + ".",

@@ -21,10 +21,12 @@ from refprune.lab.report.wording import (
     percent,
     ratios,
     size,
-    time_sentence,
+    time_sentences,
 )
 from refprune.lab.timing import BATCH, REPEATS
 from refprune.network import Input, layers
+from refprune.shapes import infer_shapes
+from refprune.surgery import compact, compact_network
 
 if TYPE_CHECKING:
     from refprune.lab.report.pictures import Picture, Spread
@@ -65,6 +67,8 @@ def one_network(subject: Subject) -> Markup:
         tag("h2", subject.name),
         tag("p", _how(subject), class_="lead"),
         _tiles(subject),
+        tag("h3", "Every width before and after"),
+        tag("div", *_widths(subject), class_="charts"),
         tag("h3", "Accuracy, and where the weights went"),
         tag("div", _accuracy(subject), _kept(subject), class_="charts"),
         tag("h3", "Weights before and after"),
@@ -122,6 +126,23 @@ def _figure(title: str, picture: "Picture", caption: str) -> Markup:
     dark = tag("source", media="screen and (prefers-color-scheme: dark)", srcset=picture.dark)
     image = tag("img", src=picture.light, alt=picture.text)
     return tag("figure", tag("h4", title), tag("picture", dark, image), tag("figcaption", caption))
+
+
+def _widths(subject: Subject) -> list[Markup]:
+    from refprune.lab.report.drawing import drawing
+
+    shown = subject.shown
+    small = compact(shown.pruned.params, shown.groups, shown.unit_masks).arrays
+    after = infer_shapes(compact_network(shown.pruned.network, shown.groups, shown.unit_masks), small)
+    pictures = drawing(shown.dense.network, infer_shapes(shown.dense.network, shown.dense.params), after)
+    caption = (
+        "Channels or features that come out of each box, dense and after physical removal; the bar is the part that is "
+        f"left. Seed\u00a0{subject.seeds[0]}."
+    )
+    parts = [
+        f", part {number} of {len(pictures)}" if len(pictures) > 1 else "" for number in range(1, len(pictures) + 1)
+    ]
+    return [_figure(f"The network{part}", picture, caption) for part, picture in zip(parts, pictures, strict=True)]
 
 
 def _accuracy(subject: Subject) -> Markup:
@@ -235,11 +256,9 @@ def _cost_sentences(subject: Subject) -> list[str]:
     could = ratios(masked["macs_nonzero"], dense["macs"])[0]
     mask_file = size(store.size_of(subject.shown.place / STATES["masked"][0] / store.MASKS))
     return [
-        f"{cost_sentence('masked', masked, dense)} "
-        f"{time_sentence(masked['seconds_per_batch'], dense['seconds_per_batch'])} "
+        f"{cost_sentence('masked', masked, dense)} {time_sentences(masked, dense)} "
         f"The mask itself is another {mask_file} on disk.",
-        f"{cost_sentence('compacted', compacted, dense)} "
-        f"{time_sentence(compacted['seconds_per_batch'], dense['seconds_per_batch'])} "
+        f"{cost_sentence('compacted', compacted, dense)} {time_sentences(compacted, dense)} "
         f"{difference_sentence(compacted['max_abs_difference'])}",
         f"Code that skips every removed weight would need {could:.2f} times the MACs of the dense network; the dense "
         "kernels that were timed here multiply the zeros too.",
@@ -259,14 +278,23 @@ def _spreads(subject: Subject, figure: str, *, relative: bool) -> dict[str, "Spr
 def _costs(subject: Subject) -> Markup:
     from refprune.lab.report.pictures import costs
 
-    names = {"MACs": "macs", "bytes of\nthe file": "bytes_file", "seconds\nper batch": "seconds_per_batch"}
-    groups = {words: _spreads(subject, name, relative=True) for words, name in names.items()}
+    names = {
+        "MACs": "macs",
+        "bytes of\nthe file": "bytes_file",
+        "seconds\nper batch": "seconds_per_batch",
+        "the same in\nonnxruntime": "seconds_per_batch_onnxruntime",
+    }
+    there = {words: name for words, name in names.items() if name in subject.figures["dense"]}
+    groups = {words: _spreads(subject, name, relative=True) for words, name in there.items()}
     said = (
         f"{' '.join(words.split())}: masked {states['masked'].mean:.2f}, compacted {states['compacted'].mean:.2f}"
         for words, states in groups.items()
     )
     picture = costs(groups, f"Bar chart, dense = 1. {'; '.join(said)}.")
-    dense = milliseconds(subject.figures["dense"]["seconds_per_batch"]["mean"])
+    figures = subject.figures["dense"]
+    dense = milliseconds(figures["seconds_per_batch"]["mean"])
+    if "seconds_per_batch_onnxruntime" in figures:
+        dense += f", in onnxruntime {milliseconds(figures['seconds_per_batch_onnxruntime']['mean'])}"
     caption = (
         f"Seconds are measured: the median of {REPEATS} forward passes of {BATCH} examples on one thread, the three "
         f"networks in turn; dense took {dense}.{' Dots are seeds.' if len(subject.seeds) > 1 else ''}"

@@ -131,8 +131,11 @@ def plain(value: object) -> str:
 def published(document: Mapping[str, Any]) -> str:
     """Say which of the files that were read are the published ones."""
     files = document["published_data"]
-    if all(own["data"] == "digits" for own in document["settings"].values()):
+    sources = {own["data"] for own in document["settings"].values()}
+    if sources == {"digits"}:
         return "The digits that refprune ships; their sha256 was checked when they were read."
+    if sources == {"cifar10"}:
+        return "Files in the format of CIFAR-10; whether they are the published ones was not checked."
     same, other = ([name for name, is_so in files.items() if is_so is wanted] for wanted in (True, False))
     said = f"Published files of MNIST, by their sha256: {', '.join(same) or 'none'}."
     return f"{said} Other files in the same format: {', '.join(other)}." if other else said

@@ -56,6 +56,8 @@ BINS = 61
 """Bins of a histogram; an odd number, so that zero has one of its own."""
 COLUMNS = 8
 """Kernels in a row."""
+FEW = 5
+"""Layers that are drawn large."""
 LONGEST = 20
 """Letters of a layer's name in a chart."""
 
@@ -83,13 +85,13 @@ class Spread(NamedTuple):
 
 
 @contextmanager
-def _drawing(height: float) -> Iterator[Figure]:
+def canvas(height: float) -> Iterator[Figure]:
     """Give a figure of the page's style, whatever the user's own settings of matplotlib are."""
     with matplotlib.style.context(["default", STYLE]):
         yield Figure(figsize=(WIDTH, height))
 
 
-def _picture(figure: Figure, text: str) -> Picture:
+def as_picture(figure: Figure, text: str) -> Picture:
     """Return the figure as SVG, text as outlines: no font is needed to show it."""
     file = io.StringIO()
     figure.savefig(file, format="svg", transparent=True, dpi=200, metadata={"Date": None})
@@ -114,7 +116,7 @@ def accuracy_by_sparsity(dense: float, before: Curve, after: Curve, compacted: S
         compacted: accuracy after physical removal, drawn where the last round is.
         text: what it shows.
     """
-    with _drawing(3.6) as figure:
+    with canvas(3.6) as figure:
         axes = figure.add_subplot(xlabel="sparsity of the weights", ylabel="accuracy on the test part")
         axes.axhline(dense, color=COLOURS["dense"], linestyle=":", linewidth=1.8, label="dense")
         _spread(axes, before, label="masked, before retraining", linestyle="--", marker="o", markerfacecolor="none")
@@ -125,7 +127,7 @@ def accuracy_by_sparsity(dense: float, before: Curve, after: Curve, compacted: S
             axis.set_major_formatter(PercentFormatter(1))
         axes.set_xlim(-0.01, max(0.1, float(after.sparsity.max())) * 1.03)
         figure.legend(loc="outside lower center", ncols=2, fontsize=9)
-        return _picture(figure, text)
+        return as_picture(figure, text)
 
 
 def _spread(axes: Axes, curve: Curve, **look: Any) -> None:
@@ -141,26 +143,32 @@ def weights_before_and_after(dense: Mapping[str, Array], kept: Mapping[str, Arra
     Each histogram is in percent of its own weights: a tenth of them would else be a line at the bottom. What the
     mask has removed is zero, and stands in words above the histogram.
     """
-    with _drawing(0.6 + 1.55 * len(dense)) as figure:
-        panels = figure.subplots(len(dense), squeeze=False)[:, 0]
-        for axes, (name, before) in zip(panels, dense.items(), strict=True):
-            _histograms(axes, before, kept[name])
+    columns = 1 if len(dense) <= FEW else 2
+    rows = ceil(len(dense) / columns)
+    with canvas(0.6 + 1.55 * rows) as figure:
+        panels = figure.subplots(rows, columns, squeeze=False).ravel()
+        for axes, (name, before) in zip(panels, dense.items(), strict=False):
+            _histograms(axes, before, kept[name], 6 // columns)
+            end, size = (": ", 10) if columns == 1 else ("\n", 8.5)
             removed = before.size - kept[name].size
-            axes.set_title(f"{_short(name)}: {kept[name].size:,} kept, {removed:,} removed", fontsize=10)
-        panels[-1].set_xlabel("value of a weight")
+            layer = short(name.removesuffix(".weight"))
+            axes.set_title(f"{layer}{end}{kept[name].size:,} kept, {removed:,} removed", fontsize=size)
+        for axes in panels[len(dense) :]:
+            axes.axis("off")
+        figure.supxlabel("value of a weight", fontsize=10, color=QUIET)
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=9)
         figure.supylabel("percent of its weights", fontsize=10, color=QUIET)
-        return _picture(figure, text)
+        return as_picture(figure, text)
 
 
-def _histograms(axes: Axes, before: Array, after: Array) -> None:
+def _histograms(axes: Axes, before: Array, after: Array, ticks: int) -> None:
     reach = max(float(np.abs(array).max(initial=0)) for array in (before, after)) or 1.0
     edges = np.linspace(-reach, reach, BINS + 1)
     dense, kept = (100 * np.histogram(array, edges)[0] / max(1, array.size) for array in (before, after))
     axes.stairs(dense, edges, color=COLOURS["dense"], label="dense", fill=True, alpha=0.55)
     axes.stairs(kept, edges, color=COLOURS["masked"], label="masked, kept weights", linewidth=1.8)
-    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.xaxis.set_major_locator(MaxNLocator(ticks))
     axes.yaxis.set_major_locator(MaxNLocator(3))
 
 
@@ -168,7 +176,7 @@ def kept_by_layer(
     entries: Mapping[str, tuple[float, float]], units: Mapping[str, tuple[float, float]], text: str
 ) -> Picture:
     """Draw what is kept of every layer: entries under the mask, and units after physical removal; (left, of)."""
-    with _drawing(0.75 + 0.75 * len(entries)) as figure:
+    with canvas(0.75 + (0.75 if len(entries) <= FEW else 0.5) * len(entries)) as figure:
         axes = figure.add_subplot(xlim=(0, 1))
         for state, offset, counts in (("masked", -0.2, entries), ("compacted", 0.2, units)):
             places = [place + offset for place in range(len(counts))]
@@ -177,13 +185,13 @@ def kept_by_layer(
             axes.barh(places, shares, 0.34, color=COLOURS[state], label=_LAYER_LABELS[state])
             for place, (left, of) in zip(places, counts.values(), strict=True):
                 axes.text(1.02, place, f"{_number(left)} of {_number(of)}", va="center", fontsize=8.5)
-        axes.set_yticks(range(len(entries)), [_short(name) for name in entries], color=INK)
+        axes.set_yticks(range(len(entries)), [short(name.removesuffix(".weight")) for name in entries], color=INK)
         axes.tick_params(axis="y", length=0, pad=7)
         axes.grid(visible=False, axis="y")
         axes.invert_yaxis()
         axes.xaxis.set_major_formatter(PercentFormatter(1))
         figure.legend(loc="outside lower center", ncols=2, fontsize=9)
-        return _picture(figure, text)
+        return as_picture(figure, text)
 
 
 _LAYER_LABELS = {"masked": "entries kept by the mask", "compacted": "units left by removal"}
@@ -193,7 +201,7 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
     """Return a name that leaves room for the chart."""
     return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}\u2026"
 
@@ -212,7 +220,7 @@ def kernels(dense: Array, masked: Array, kept: Array, text: str) -> Picture:
     reach = float(max(np.abs(before).max(), np.abs(after).max())) or 1.0
     scale = ScalarMappable(Normalize(-reach, reach), "RdBu_r")
     side = WIDTH / COLUMNS * 0.95 * height / width
-    with _drawing(1.3 + 2 * side * rows) as figure:
+    with canvas(1.3 + 2 * side * rows) as figure:
         panels = figure.subplots(2)
         gone = np.asarray(~mask.any(axis=(1, 2)))
         removed = (
@@ -226,7 +234,7 @@ def kernels(dense: Array, masked: Array, kept: Array, text: str) -> Picture:
         for place in np.flatnonzero(gone):
             _cross(panels[1], *divmod(int(place), COLUMNS), (height, width))
         figure.colorbar(scale, ax=panels, location="bottom", label="weight", shrink=0.6, aspect=30)
-        return _picture(figure, text)
+        return as_picture(figure, text)
 
 
 def _mosaic(tiles: Array, kept: Array) -> Array:
@@ -253,7 +261,7 @@ def connections(before: Array, after: Array, text: str) -> Picture:
     Each has a scale of its own: before pruning all pixels are alike, and after it a tenth may be left.
     """
     height, width = before.shape
-    with _drawing(1.1 + WIDTH / 2 * 0.95 * height / width) as figure:
+    with canvas(1.1 + WIDTH / 2 * 0.95 * height / width) as figure:
         panels = figure.subplots(1, 2)
         for axes, name, counts in zip(panels, ("dense", "masked"), (before, after), strict=True):
             scale = Normalize(0, max(1, int(counts.max())))
@@ -264,7 +272,7 @@ def connections(before: Array, after: Array, text: str) -> Picture:
                 _write_counts(axes, counts, 0.55 * float(scale.vmax or 1))
             bar = figure.colorbar(drawn, ax=axes, location="bottom", shrink=0.8, label="units that read a pixel")
             bar.locator = MaxNLocator(4, integer=True)
-        return _picture(figure, text)
+        return as_picture(figure, text)
 
 
 def _write_counts(axes: Axes, counts: Array, bright: float) -> None:
@@ -276,12 +284,12 @@ def _write_counts(axes: Axes, counts: Array, bright: float) -> None:
 
 def costs(groups: Mapping[str, Mapping[str, Spread]], text: str) -> Picture:
     """Draw bars of every state, in times what the dense network costs; group -> state -> cost."""
-    with _drawing(3.5) as figure:
+    with canvas(3.5) as figure:
         axes = figure.add_subplot(ylabel="times the dense network")
         axes.axhline(1, color=QUIET, linewidth=1)
         _bars(axes, groups, lambda value: f"{value:.2f}")
         figure.legend(loc="outside lower center", ncols=3, fontsize=9)
-        return _picture(figure, text)
+        return as_picture(figure, text)
 
 
 def sizes(groups: Mapping[str, Mapping[str, Spread]], text: str) -> Picture:
@@ -292,11 +300,11 @@ def sizes(groups: Mapping[str, Mapping[str, Spread]], text: str) -> Picture:
         group: {state: Spread(mean / unit, [each / unit for each in seeds]) for state, (mean, seeds) in states.items()}
         for group, states in groups.items()
     }
-    with _drawing(3.5) as figure:
+    with canvas(3.5) as figure:
         axes = figure.add_subplot(ylabel=f"size of the parameters, {name}")
         _bars(axes, scaled, lambda value: f"{value:.2f}" if value < 10 else f"{value:,.0f}")
         figure.legend(loc="outside lower center", ncols=3, fontsize=9)
-        return _picture(figure, text)
+        return as_picture(figure, text)
 
 
 def _bars(axes: Axes, groups: Mapping[str, Mapping[str, Spread]], write: Any) -> None:

@@ -51,10 +51,20 @@ def three_figures(value: float) -> str:
 
 def size(count: float) -> str:
     """Return bytes in the unit that is read most easily; 1 kB is 1000 bytes."""
-    for unit, name in ((1e6, "MB"), (1e3, "kB")):
-        if count >= unit:
-            return f"{three_figures(count / unit)}\u00a0{name}"
-    return f"{number(count)}\u00a0bytes"
+    if count < 1000:
+        return f"{number(count)}\u00a0bytes"
+    return in_unit(BYTES, count, "\u00a0")
+
+
+BYTES = ((1e6, "MB"), (1e3, "kB"), (1.0, "B"))
+COUNT = ((1e6, "M"), (1e3, "k"), (1.0, ""))
+"""Units of a size or a count, the largest first."""
+
+
+def in_unit(units: Sequence[tuple[float, str]], value: float, space: str = " ") -> str:
+    """Return three figures of a value in the largest of the units that it reaches, or in the last: 46.7 kB."""
+    unit, name = next((pair for pair in units if value >= pair[0]), units[-1])
+    return f"{three_figures(value / unit) if unit > 1 else number(value)}{space}{name}".rstrip(space)
 
 
 def counted(count: int, noun: str) -> str:
@@ -78,6 +88,7 @@ KINDS = {
     "bytes_csr": Kind("bytes as compressed sparse rows", number, max),
     "bytes_file": Kind("bytes of the parameters' file", number, max),
     "seconds_per_batch": Kind("time of a batch of 64", milliseconds, max),
+    "seconds_per_batch_onnxruntime": Kind("the same in onnxruntime", milliseconds, max),
     "max_abs_difference": Kind("largest difference of logits", lambda value: f"{value:.1e}", max),
     "entries": Kind("entries", number, max),
     "entries_kept": Kind("entries kept by the mask", number, max),
@@ -99,10 +110,19 @@ def ratios(ours: Mapping[str, Any], dense: Mapping[str, Any]) -> tuple[float, li
     return ours["mean"] / dense["mean"], own
 
 
-def time_sentence(ours: Mapping[str, Any], dense: Mapping[str, Any]) -> str:
+def time_sentences(ours: Figures, dense: Figures) -> str:
+    """Say how long a network took for a batch, in whatever it was measured in."""
+    said = time_sentence(ours["seconds_per_batch"], dense["seconds_per_batch"])
+    if "seconds_per_batch_onnxruntime" not in ours:
+        return said
+    own, before = (figures["seconds_per_batch_onnxruntime"] for figures in (ours, dense))
+    return f"{said} {time_sentence(own, before, 'In onnxruntime it took')}"
+
+
+def time_sentence(ours: Mapping[str, Any], dense: Mapping[str, Any], lead: str = "For one batch it took") -> str:
     """Say how long a network took for a batch, and whether the seeds agree on a difference."""
     mean, own = ratios(ours, dense)
-    said = f"For one batch it took {mean:.2f} times as long"
+    said = f"{lead} {mean:.2f} times as long"
     if len(own) == 1:
         return f"{said}, in a single seed."
     said += f" ({min(own):.2f} to {max(own):.2f} in the single seeds): "
