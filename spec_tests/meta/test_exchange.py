@@ -10,17 +10,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from refprune import training
+from refprune.architectures import ARCHITECTURES
 from refprune.arrays import Array, apply_masks
 from refprune.backprop import forward
 from refprune.coupling import find_groups
+from refprune.criteria import CRITERIA, Evidence
+from refprune.data import batches, digits
 from refprune.errors import InvalidInput
 from refprune.granularity import unit
+from refprune.initialisation import initialise
 from refprune.lab import extras, store
 from refprune.lab.cli import main
 from refprune.lab.exchange.command import read_model, write_model
 from refprune.lab.exchange.from_onnx import from_onnx
 from refprune.lab.exchange.to_onnx import to_onnx
 from refprune.lab.folder import STATES, load_state
+from refprune.measure import accuracy
 from refprune.network import (
     Add,
     AvgPool2d,
@@ -39,6 +45,8 @@ from refprune.network import (
     Split,
     build,
 )
+from refprune.pruning import Method, prune
+from refprune.selection import local
 from refprune.surgery import compact, compact_network
 from spec_tests.meta.quick import quick_run
 from spec_tests.oracle.rounding import rounding_bound
@@ -122,6 +130,27 @@ def test_every_record_there(state: str) -> None:
     bound = rounding_bound(network, params, drawn.x)
     assert (np.abs(there - here) <= bound).all()
     assert bound.max() < 0.01 * np.abs(here).max(), "a bound that says nothing"
+
+
+@needed
+def test_read_pruned_retrained_written() -> None:
+    """A file from elsewhere: read, pruned by unit at half, retrained on digits, compacted, written, run elsewhere."""
+    data = digits()
+    network, shapes = ARCHITECTURES["resnet-8"]((1, 8, 8), 10)
+    model = to_onnx(network, initialise(shapes, np.random.default_rng(0)))
+    read, params = from_onnx(model)
+    groups = find_groups(read, params)
+    pruned = prune(Method(CRITERIA["magnitude"], unit(groups), local), Evidence(params), 0.5)
+    order = batches(np.random.default_rng(1), len(data.train.labels), 32, 1)
+    masked = apply_masks(params, pruned.masks)
+    optimiser, rate = training.sgd(0.9), training.constant(0.05)
+    trained = training.train(read, masked, *data.train, order, optimiser, rate, pruned.masks)
+    small = compact(trained, groups, pruned.unit_masks).arrays
+    x = data.test.images[:16]
+    here, there = forward(read, small, x), run_elsewhere(to_onnx(read, small), x)
+    assert (np.abs(there - here) <= rounding_bound(read, small, x)).all()
+    assert accuracy(read, small, *data.test) > 0.5
+    assert sum(array.size for array in small.values()) < 0.3 * sum(array.size for array in params.values())
 
 
 @needed

@@ -7,6 +7,7 @@ import numpy as np
 from spec_tests.mutants.mutant import Mutant, original
 
 FOLDING = "refprune.folding"
+CHECK = "refprune.folding.check_masks"
 FOLD, CONSTANTS, SHIFT, READER, WEIGHTLESS = (
     f"{FOLDING}.{name}" for name in ("fold_constants", "_constants", "_shift", "_check_reader", "_check_weightless")
 )
@@ -72,6 +73,7 @@ MUTANTS = (
     Mutant(
         "weights ignored", "FLD-02", "units that are not constant", {WEIGHTLESS: lambda params, groups, masks: None}
     ),
+    Mutant("strange masks ignored", "FLD-02", "a name that matches nothing", {CHECK: lambda masks, arrays: None}),
     Mutant("biases overwritten", "FLD-03", "given arrays are changed", {FOLD: _in_place}),
     Mutant("arrays handed on", "FLD-03", "returned arrays share memory with the given ones", {FOLD: _handed_on}),
 )

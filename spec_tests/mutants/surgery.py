@@ -363,6 +363,22 @@ class _Unordered(Reference):
         return arrays, {name: set(left) for name, left in kept.items()}
 
 
+class _Remembering(Reference):
+    """Keeps what was asked in an object that all calls share."""
+
+    def __init__(self) -> None:
+        self.asked: dict[str, set[int]] = {}
+
+    def remove(self, network: Any, params: Any, units: Any) -> Any:
+        before = {name: gone for name, gone in self.asked.items() if name in units}
+        self.asked = {name: {*gone} for name, gone in units.items() if set(map(type, gone)) <= {int}}
+        both = {name: [*gone, *sorted(before.get(name, set()) - {*gone})] for name, gone in units.items()}
+        try:
+            return super().remove(network, params, both)
+        except ValueError:  # too many, or of another network
+            return super().remove(network, params, units)
+
+
 MUTANTS = (
     Mutant("reader's bias cut", "SUR-01", "consumer bias touched", {COMPACT: _reader_bias_too}),
     Mutant("asked for one maker only", "SUR-01", "M42: one side of a sum", {WITHOUT: _owner_only}),
@@ -416,6 +432,7 @@ MUTANTS = (
         "M50, M51: NNI, fasterai: the optimiser keeps what it had",
         {FIND: _parameters_only, COMPACT: _old_state},
     ),
+    Mutant("asked before", "SUR-13", "M53: Torch-Pruning: one default object for all", backend=_Remembering()),
     Mutant("removed in place", "SUR-13", "Torch-Pruning: surgery in place", {COMPACT: _in_place}),
     Mutant("untouched handed back", "SUR-13", "U17: results alias what was given", {COMPACT: _handed_back}),
     Mutant("indices clipped", "SUR-14", "groups of another network", {CHECK: lambda *asked: None, TAKE: _clipped_take}),

@@ -306,16 +306,17 @@ def test_refused(seed: int, unit: int) -> None:
 
 @requirement("FLD-03", "example")
 def test_rest_example() -> None:
-    folded = fold(MLP, FIVE, FIRST)
+    given = {name: array.copy() for name, array in FIVE.items()}
+    folded = fold(MLP, given, FIRST)
     expect_equal(
-        {name: folded[name] for name in FIVE if name != "out.bias"},
-        {name: FIVE[name] for name in FIVE if name != "out.bias"},
+        {name: folded[name] for name in given if name != "out.bias"},
+        {name: given[name] for name in given if name != "out.bias"},
         "everything but out.bias",
     )
-    expect_equal(FIVE["out.bias"], np.array([1.0]), "the given out.bias afterwards")
+    expect_equal(given["out.bias"], np.array([1.0]), "the given out.bias afterwards")
     folded["fc1.bias"][0] = 9
-    expect_equal(FIVE["fc1.bias"], np.array([5.0, 1.0]), "the given fc1.bias after writing into the returned one")
-    expect_equal(fold(MLP, FIVE, {}), FIVE, "fold_constants without removed units")
+    expect_equal(given["fc1.bias"], np.array([5.0, 1.0]), "the given fc1.bias after writing into the returned one")
+    expect_equal(fold(MLP, given, {}), given, "fold_constants without removed units")
 
 
 @requirement("FLD-03", "property")

@@ -664,14 +664,26 @@ def test_alike(data: st.DataObject, drawn: Drawn) -> None:
 # SUR-13 Given things stay as they are
 
 
+def copies(params: Params) -> dict[str, Array]:
+    """Return arrays that a wrong backend may write into."""
+    return {name: array.copy() for name, array in params.items()}
+
+
 @requirement("SUR-13", "example", "REMOVE")
 def test_pure_example(backend: Backend) -> None:
-    params = {name: array.copy() for name, array in THREE.items()}
+    params = copies(THREE)
     got, said = remove(backend, MLP, params, {"fc1": [1]})
     expect("parameters afterwards", params, THREE, said)
     for name, array in params.items():
         if np.shares_memory(np.asarray(got[name]), array):
             fail(f"{name!r} that shares memory with the one given", "an array of its own", said)
+
+
+@requirement("SUR-13", "example", "REMOVE")
+def test_no_history_example(backend: Backend) -> None:
+    remove(backend, MLP, copies(THREE), {"fc1": [1]})
+    got, said = remove(backend, MLP, copies(THREE), {"fc1": [0]})
+    expect("fc1.bias", got["fc1.bias"], THREE["fc1.bias"][1:], f"after units {{'fc1': [1]}}, {said}")
 
 
 @requirement("SUR-13", "property", "REMOVE")
