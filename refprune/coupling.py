@@ -75,10 +75,15 @@ def find_groups(network: Network, params: Params) -> tuple[Group, ...]:
     for unit in free:
         alike.setdefault(table[unit].tobytes(), []).append(unit)  # CPL-05
     groups = tuple(_group(np.array(units), marks, unit_of) for units in alike.values())  # CPL-01
+    _check_names(groups)
+    return groups
+
+
+def _check_names(groups: Iterable[Group]) -> None:
+    """Refuse two groups of one name: a mask for one would remove units of both."""
     for name, count in Counter(group.name for group in groups).items():
         if count > 1:  # CPL-05
             raise InvalidInput(f"group {name!r}", f"{count} groups of this name", "no layer called as rows of another")
-    return groups
 
 
 def _walk(network: Network, shapes: Mapping[str, Shape], params: Params) -> _Marks:

@@ -332,7 +332,7 @@ def from_json(text: str) -> Network:
     except (TypeError, ValueError, RecursionError) as error:  # no text at all, or text that is not JSON
         raise InvalidInput("network", f"text that is not JSON ({error})", "what to_json writes") from error
     head = {key: document.get(key) for key in ("format", "version")} if isinstance(document, dict) else document
-    known = head == {"format": "refprune-network", "version": 0} and head["version"] is not False  # False == 0
+    known = head == {"format": "refprune-network", "version": 0} and type(head["version"]) is int  # False == 0.0 == 0
     if not known or not isinstance(document.get("nodes"), list):
         raise InvalidInput("network", head, "format refprune-network, version 0, with a list of nodes")
     return build(*(_node_from_json(entry) for entry in document["nodes"]))  # NET-02

@@ -730,9 +730,13 @@ def test_no_place(run: Path, written: Path, tmp_path: Path, capsys: pytest.Captu
     """A place that cannot be written to is a failure, and no wrong usage."""
     (tmp_path / "file").touch()
     (tmp_path / "folder.onnx").mkdir()
-    said(capsys, 1, "export", run, "--onnx", tmp_path / "file" / "out.onnx")
-    said(capsys, 1, "export", run, "--onnx", tmp_path / "folder.onnx")
-    said(capsys, 1, "convert", written, tmp_path / "file" / "folder")
+    for arguments in (
+        ("export", run, "--onnx", tmp_path / "file" / "out.onnx"),
+        ("export", run, "--onnx", tmp_path / "folder.onnx"),
+        ("convert", written, tmp_path / "file" / "folder"),
+    ):
+        assert said(capsys, 1, *arguments).startswith("refprune: ")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder.onnx"]
 
 
 def test_without_the_package(

@@ -11,6 +11,7 @@ from spec_tests.mutants.mutant import Mutant, original
 COUPLING = "refprune.coupling"
 FIND, WALK, GROUP, NAME = (f"{COUPLING}.{name}" for name in ("find_groups", "_walk", "_group", "_name"))
 LAYER, VECTORS, PASSED = (f"{COUPLING}.{name}" for name in ("_mark_layer", "_mark_vectors", "_passed_on"))
+NAMES = f"{COUPLING}._check_names"
 MERGED, OCCURRENCES = (f"{COUPLING}.{name}" for name in ("_merged", "_occurrences"))
 _find, _walk, _group, _mark_layer, _mark_vectors, _passed_on, _merged, _occurrences, _name = (
     original(path) for path in (FIND, WALK, GROUP, LAYER, VECTORS, PASSED, MERGED, OCCURRENCES, NAME)
@@ -316,6 +317,7 @@ def _one_past(part: Any, unit: int) -> str:
 
 
 MUTANTS = (
+    Mutant("two groups of one name", "CPL-05", "a mask removes units of both", {NAMES: lambda groups: None}),
     Mutant("bias stays", "CPL-01", "M40: the bias is not sliced", {GROUP: _changed(producers=_unsliced("bias"))}),
     Mutant("reader stays", "CPL-01", "M40: in-channels not sliced", {GROUP: _changed(consumers=_unsliced("weight"))}),
     Mutant("first reader only", "CPL-01", "M40: only the first reader of a fork; FPGM", {WALK: _first_reader}),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from refprune.arrays import is_weight
+from refprune.network import Split
 from spec_tests.backends.reference import Reference
 from spec_tests.mutants.coupling import _output_too
 from spec_tests.mutants.mutant import Mutant, original
@@ -363,6 +364,22 @@ class _Unordered(Reference):
         return arrays, {name: set(left) for name, left in kept.items()}
 
 
+def _unchecked_splits(network: Any, groups: Any, unit_masks: Any) -> Any:
+    """Take away from each part what its group loses, whatever its size."""
+    gone = {
+        part.array: sum(unit >= 0 and not unit_masks[group.name][unit] for unit in part.units)
+        for group in groups
+        for part in group.values
+        if group.name in unit_masks
+    }
+    sizes = {
+        node.name: tuple(size - gone.get(f"{node.name}[{place}]", 0) for place, size in enumerate(node.sizes))
+        for node in network
+        if isinstance(node, Split)
+    }
+    return tuple(replace(node, sizes=sizes[node.name]) if isinstance(node, Split) else node for node in network)
+
+
 class _Remembering(Reference):
     """Keeps what was asked in an object that all calls share."""
 
@@ -435,6 +452,7 @@ MUTANTS = (
     Mutant("asked before", "SUR-13", "M53: Torch-Pruning: one default object for all", backend=_Remembering()),
     Mutant("removed in place", "SUR-13", "Torch-Pruning: surgery in place", {COMPACT: _in_place}),
     Mutant("untouched handed back", "SUR-13", "U17: results alias what was given", {COMPACT: _handed_back}),
+    Mutant("splits unchecked", "SUR-14", "groups of a larger record: a size below 0", {SMALLER: _unchecked_splits}),
     Mutant("indices clipped", "SUR-14", "groups of another network", {CHECK: lambda *asked: None, TAKE: _clipped_take}),
     Mutant("array not named", "SUR-14", "an error that does not say where", {CHECK: _unnamed}),
     Mutant("strange unit masks ignored", "SUR-14", "a name that matches nothing", {CUT: _strange_masks_cut}),

@@ -528,6 +528,7 @@ NO_JSON: tuple[Any, ...] = (
     b"\xff\xfe\x00",
     document(X, version=1),
     document(X, version=False),
+    document(X, version=0.0),
     document(X, version=None),
     "[" * 100_000,
     document(X, format="onnx"),
