@@ -9,10 +9,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from refprune.arrays import Array, Masks, Params, check_masks
+from refprune.arrays import Array, Masks, Params
 from refprune.backprop import values
 from refprune.errors import InvalidInput
-from refprune.granularity import Group, along, check_parts, spread
+from refprune.granularity import Group, along, check_parts, check_unit_masks, spread
 from refprune.network import Conv2d, Dense, Input, Network, layers, owner
 from refprune.surgery import makers
 
@@ -29,7 +29,7 @@ def fold_constants(network: Network, params: Params, groups: Iterable[Group], un
             parameters, that do not fit the groups.
     """
     groups = tuple(groups)
-    check_masks(unit_masks, {group.name: np.empty(group.size) for group in groups})  # FLD-02
+    check_unit_masks(groups, unit_masks)  # FLD-02
     _check_weightless(params, groups, unit_masks)
     first = network[0]
     assert isinstance(first, Input)  # build says so

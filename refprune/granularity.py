@@ -204,7 +204,7 @@ def unit(
         return {group.name: _reduce_group(group, contributions, reducer, combine) for group in groups}
 
     def expand(masks: Masks, params: Params) -> dict[str, Mask]:
-        check_masks(masks, {group.name: np.empty(group.size) for group in groups})
+        check_unit_masks(groups, masks)
         kept: dict[str, Mask] = {}
         for group in (group for group in groups if group.name in masks):
             check_parts(group, group.producers, params)
@@ -218,6 +218,11 @@ def unit(
         return {group.name: _collapse_group(group, masks, params) for group in groups}
 
     return Granularity(reduce, expand, collapse, min_kept, multiple)  # GRA-19
+
+
+def check_unit_masks(groups: Iterable[Group], unit_masks: Masks) -> None:
+    """Refuse masks that do not fit groups by name, size or dtype."""
+    check_masks(unit_masks, {group.name: np.empty(group.size) for group in groups})
 
 
 def check_parts(group: Group, parts: Iterable[Slice], arrays: Mapping[str, Array]) -> None:

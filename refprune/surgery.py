@@ -14,7 +14,7 @@ import numpy as np
 
 from refprune.arrays import Array, Mask, Masks, Params, check_masks, is_weight
 from refprune.errors import InvalidInput, check_integer
-from refprune.granularity import Group, Slice, along, check_parts, spread, unit_labels
+from refprune.granularity import Group, Slice, along, check_parts, check_unit_masks, spread, unit_labels
 from refprune.network import Network, Split, values_of
 
 
@@ -42,7 +42,7 @@ def compact(arrays: Mapping[str, Array], groups: Iterable[Group], unit_masks: Ma
             that is not as long as the units of its group.
     """
     groups = tuple(groups)
-    check_masks(unit_masks, {group.name: np.empty(group.size) for group in groups})
+    check_unit_masks(groups, unit_masks)
     kept = {group.name: _kept(group, unit_masks) for group in groups}
     stays: dict[tuple[str, int], Mask] = {}
     for group in groups:
@@ -87,7 +87,7 @@ def compact_network(network: Network, groups: Iterable[Group], unit_masks: Masks
             that is not as wide as the units of its group.
     """
     groups = tuple(groups)
-    check_masks(unit_masks, {group.name: np.empty(group.size) for group in groups})
+    check_unit_masks(groups, unit_masks)
     splits = [node for node in network if isinstance(node, Split)]
     widths = {name: np.empty(size) for node in splits for name, size in zip(values_of(node), node.sizes, strict=True)}
     gone: Counter[str] = Counter()
@@ -164,7 +164,13 @@ def makers(group: Group) -> list[Slice]:
 
 
 def rows_kept(groups: Iterable[Group], unit_masks: Masks) -> dict[str, Array]:
-    """Return layer -> the original indices of the outputs that are left, of every layer that makes a unit."""
+    """Return layer -> the original indices of the outputs that are left, of every layer that makes a unit.
+
+    Raises:
+        InvalidInput: a mask of an unknown group or of another size.
+    """
+    groups = tuple(groups)
+    check_unit_masks(groups, unit_masks)
     stays: dict[str, Mask] = {}
     for group in groups:
         for part in makers(group):
@@ -181,7 +187,7 @@ def cut_outgoing(arrays: Mapping[str, Array], groups: Iterable[Group], unit_mask
             its group.
     """
     groups = tuple(groups)
-    check_masks(unit_masks, {group.name: np.empty(group.size) for group in groups})
+    check_unit_masks(groups, unit_masks)
     cut = {name: array.copy() for name, array in arrays.items()}
     for group in groups:
         mask = unit_masks.get(group.name, _all(group))

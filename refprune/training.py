@@ -217,7 +217,7 @@ def one_step(
 
     The running statistics become those after the batch; `kept` has the masks of the dropouts.
     """
-    passed = trace_checked(network, state.params, x, labels, kept or {})  # BAC-08: the state is masked
+    passed = trace_checked(network, state.params, x, labels, kept or {})  # BAC-08, TRN-18: the state is masked
     moved = update(state, passed.grads, optimiser, rate, masks)
     statistics = {name: masked(array, masks.get(name)) for name, array in passed.statistics.items()}  # TRN-06
     return Step(passed.loss, replace(moved, params={**moved.params, **statistics}))  # TRN-17

@@ -8,7 +8,7 @@ checks keys, shapes and values, then compares. What a library cannot do at all r
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, get_args, get_origin, get_type_hints
 
 from refprune.arrays import Array, Masks, Params, Scores
 from refprune.network import (
@@ -86,39 +86,148 @@ class Unsupported(Exception):
 
 @dataclass(frozen=True)
 class Declaration:
-    """What a backend claims, and its value of every declared variation; the defaults are the reference's."""
+    """What a backend claims, and its value of every declared variation; the defaults are the reference's.
+
+    A declared value is tested as strictly as the default. The vocabulary is closed.
+    """
 
     name: str
     profiles: frozenset[Profile]
-    count: Literal["half_even", "trunc", "ceil", "keep_half_even"] = "half_even"
-    """How many of n go: round(s n), floor(s n), ceil(s n), or n - round((1 - s) n); IEEE double products."""
-    ties: Literal["first", "last", "unspecified", "keep_all", "remove_all"] = "first"
-    """Which of equal scores stay: the first by position, the last, any (the count is exact), all, or none."""
-    within: bool = True
-    """Whether `select` takes masks of what is still alive."""
+    library: str = ""
+    """What is under test and in which version, for reports: "torch 2.13.0"."""
+
+    # SELECT: which cases may be asked
     granularities: frozenset[str] = frozenset({"element", "unit", "block", "n_of_m"})
     """Which granularities `select` knows."""
     pools: frozenset[str] = frozenset({"local", "global"})
     """Which pools `select` knows."""
-    integer_counts: bool = True
-    """Whether a sparsity may be an int: a count."""
+    within: bool = True
+    """Whether `select` takes masks of what is still alive."""
     multiples: bool = True
     """Whether `select` rounds what a group of units keeps to a multiple."""
+    run_axes: frozenset[int] = frozenset({0, 1, 2, 3})
+    """Along which axes runs of n of m may lie."""
+
+    # SELECT: how many go
+    count: Literal["half_even", "trunc", "ceil", "keep_half_even", "keep_trunc"] = "half_even"
+    """How many of n go: round(s n), floor(s n), ceil(s n), n - round((1 - s) n), or n - floor((1 - s) n).
+
+    round goes half to even, and `base` says what n is.
+    """
+    arithmetic: Literal["float64", "float32", "exact"] = "float64"
+    """In what 1 - s and the product of `count` are formed: IEEE doubles, IEEE singles, or exactly, of the double s.
+    Schedules too are computed in singles or doubles."""
+    base: Literal["all", "alive"] = "all"
+    """Of what s is a fraction: of all entries of a pool, removed ones included, or of those alive.
+
+    Of all, the count is a total; of those alive, so many more go, and no fraction is a falling target.
+    """
+    integers: Literal["total", "more", "refused"] = "total"
+    """What an int is: how many are removed afterwards, how many more go, or no sparsity, and an error.
+
+    More than there are is an error; for `more`, more than are alive.
+    """
+    outside: Literal["refused", "clamped"] = "refused"
+    """What happens to a fraction below 0 or above 1: an error, or it becomes 0 or 1. NaN is always an error."""
+    emptied: Literal["allowed", "keeps_one", "skipped", "refused"] = "allowed"
+    """What happens where nothing that is alive in a pool would stay, be it by the count or by `ties`.
+
+    All of it goes, the best one stays (with its equals where `ties` says so), all of it stays, or an error. A reserve
+    of units comes first.
+    """
+
+    # SELECT: who goes
+    transform: Literal["none", "abs"] = "none"
+    """What is ranked, in runs too: the scores as given, or their absolute values."""
+    ties: Literal["first", "last", "unspecified", "keep_all", "remove_all"] = "first"
+    """Which of equal scores at the boundary stay: the first by position, the last, any, all, or none.
+
+    In the first three the count is exact. Where nothing goes, or everything does, nothing is at the boundary.
+    """
+    nan: Literal["refused", "highest", "lowest", "unspecified"] = "refused"
+    """What NaN scores of alive entries are: an error, all equal and above +inf or below -inf, or not asked."""
+    falling: Literal["refused", "kept"] = "refused"
+    """What happens to a pool whose target is below what it has lost: an error, or its masks stay as they are."""
+
+    # SELECT: runs of n of m
+    names: Literal["kept", "removed"] = "kept"
+    """What the n of n of m counts: the entries that stay, or those that go."""
+    tail: Literal["proportional", "padded", "dense", "refused"] = "proportional"
+    """What a tail of r keeps where whole runs keep n of m: ceil(n r / m), min(n, r), all of it, or an error."""
+    run_ties: Literal["first", "last", "unspecified"] = "first"
+    """Which of equal scores stay in a run: the first, the last, or any; the count is always exact."""
+
+    # SCORE
+    criteria: frozenset[str] = frozenset({"magnitude", "gradient", "taylor", "taylor_gate", "random", "random_unit"})
+    """Which criteria `score` knows."""
+    reducers: frozenset[str] = frozenset({"l1", "l2", "mean", "max", "sum_then_square"})
+    """Which reducers `score` knows."""
+    unit_norm: Literal["root", "square"] = "root"
+    """Whether the reducer l2 takes the root of the sum of squares."""
+
+    # APPLY, TRAIN, REMOVE
     ops: frozenset[str] = OPERATIONS
     """Of what networks are made that the backend runs, trains or removes units from."""
-    removed_zero: Literal["positive", "either"] = "positive"
-    """The sign of a removed entry's zero."""
     exact: bool = True
     """Whether forward adds products only, so that small integers come out exactly (no transformed convolution)."""
+    removed_zero: Literal["positive", "either"] = "positive"
+    """The sign of a removed entry's zero."""
+    gradients: Literal["unspecified", "masked", "dense"] = "unspecified"
+    """Gradients of removed entries: anything, 0, or those of the network whose removed entries are 0 but there."""
+    enforced: Literal["after_step", "forward"] = "after_step"
+    """Where removed entries are 0 after every step: in what is read and used, or only in what the next forward uses."""
+    optimisers: frozenset[str] = frozenset({"sgd", "nesterov", "adam", "adamw"})
+    """Which optimisers `train` knows."""
+    dropouts: bool = True
+    """Whether `train` takes the masks of dropouts; without, dropout is asked for in `forward` alone."""
+
+    # SCHEDULE
+    forms: frozenset[str] = frozenset({"trace", "rounds"})
+    """Which of the two operations there are: sparsity by step, sparsity by round."""
+    curves: frozenset[str] = frozenset({"linear", "cubic", "geometric"})
+    """Which curves `trace` and `rounds` know."""
+    initial: bool = True
+    """Whether a schedule may start from a sparsity other than 0."""
+    full: Literal["reached", "refused"] = "reached"
+    """What happens to a schedule to the sparsity 1: it gets there, or an error."""
+    first_step: Literal[0, 1] = 0
+    """The number n of the state before the first update; after t updates n = t + first_step, and begin and end are
+    such numbers."""
+    progress: Literal["step", "next"] = "step"
+    """How far n is from begin to end: (n - begin) / (end - begin), or (n + 1 - begin) / (end - begin), cut to [0, 1].
+    Where begin = end it is 0 before and 1 from there on, with either."""
+    anchor: Literal["begin", "zero"] = "begin"
+    """From where firing steps are counted: begin, begin + every, ..., or the multiples of every from begin on."""
+    reaches_end: bool = True
+    """Whether end fires although `every` does not lead to it."""
+    never: Literal["refused", "allowed"] = "refused"
+    """What happens to a schedule that never fires, or whose end comes after the run: an error, or as much of it as
+    the run has."""
+
+    # ACCOUNT
+    mac: Literal[1, 2] = 1
+    """How many operations one multiply-add counts for."""
+    bias_counted: bool = False
+    """Whether adding a bias is counted among the operations: one for each output, in `macs_nonzero` of kept biases."""
 
     def __post_init__(self) -> None:
-        """Refuse a misspelt profile or operation: nothing of it would be tested."""
-        unknown = set(self.profiles) - set(PROFILES)
-        if unknown:
-            raise ValueError(f"profiles: got {sorted(unknown)}, expected some of {PROFILES}")
-        strange = set(self.ops) - OPERATIONS
-        if strange:
-            raise ValueError(f"ops: got {sorted(strange)}, expected some of {sorted(OPERATIONS)}")
+        """Refuse a misspelt value: nothing of it would be tested."""
+        for name, hint in get_type_hints(type(self)).items():
+            value = getattr(self, name)
+            if get_origin(hint) is Literal:
+                strange, known = frozenset({value}) - frozenset(get_args(hint)), list(get_args(hint))
+            elif isinstance(value, frozenset):
+                strange, known = value - SETS[name], sorted(SETS[name], key=str)
+            else:
+                continue
+            if strange:
+                raise ValueError(f"{name}: got {sorted(strange, key=str)}, expected some of {known}")
+
+
+SETS: Mapping[str, frozenset[Any]] = {"profiles": frozenset(PROFILES)} | {
+    name: default for name, default in vars(Declaration).items() if isinstance(default, frozenset)
+}
+"""What the sets of a declaration may hold: what the reference knows."""
 
 
 # SELECT
@@ -230,6 +339,8 @@ class TrainCase:
     optimiser: OptimiserSpec
     masks: Masks
     prune_at: int = 0
+    kept: tuple[Masks, ...] = ()
+    """For each batch, and in it for every dropout node, what it leaves of the batch, (m, ...) bool."""
 
 
 class TrainStep(NamedTuple):

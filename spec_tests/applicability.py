@@ -3,13 +3,25 @@
 In an example a case outside skips the check with its reason; in a property it is not drawn (`assume`).
 """
 
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from numbers import Integral
+from typing import Any
 
 import pytest
 
-from refprune.network import OPS, Network, layers
-from spec_tests.adapter import Backend, Blocks, Declaration, Elements, NofM, SelectCase, Units
+from refprune.network import OPS, Input, Network, layers
+from spec_tests.adapter import (
+    Backend,
+    Blocks,
+    Declaration,
+    Elements,
+    NofM,
+    ScheduleCase,
+    ScoreCase,
+    SelectCase,
+    TrainCase,
+    Units,
+)
 
 KINDS = {Elements: "element", Units: "unit", Blocks: "block", NofM: "n_of_m"}
 
@@ -29,10 +41,101 @@ def undeclared(declaration: Declaration, network: Network) -> str:
     return f"{declaration.name} declares no op {strange[0]}" if strange else ""
 
 
+WORDS = {
+    "criteria": "criterion",
+    "curves": "curve",
+    "forms": "operation",
+    "granularities": "granularity",
+    "optimisers": "optimiser",
+    "reducers": "reducer",
+}
+"""The sets of a declaration that say what a call may ask for, other than `ops`, and what one member is called."""
+
+CLAIMS = {
+    "dropouts": "masks of dropouts in training",
+    "initial": "initial sparsity",
+    "within": "masks of what is alive",
+}
+"""The same for what is claimed or not."""
+
+
+def unclaimed(declaration: Declaration, operation: str, arguments: Iterable[Any]) -> str:
+    """Return why a call is outside of what is declared; empty when it is inside. More of selections: `outside`."""
+    for field, value in asked(operation, tuple(arguments)):
+        if field == "ops" and undeclared(declaration, value):
+            return undeclared(declaration, value)
+        if field in CLAIMS and not getattr(declaration, field):
+            return f"{declaration.name} declares no {CLAIMS[field]}"
+        if field in WORDS and value not in getattr(declaration, field):
+            return f"{declaration.name} declares no {WORDS[field]} {value}"
+    return ""
+
+
+def asked(operation: str, arguments: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
+    """Yield (field of the declaration, what a call needs of it)."""
+    if operation in ("trace", "rounds"):
+        yield "forms", operation
+    if operation == "rounds" and arguments:
+        yield "curves", arguments[0]
+    for argument in arguments:
+        network = getattr(argument, "network", argument)
+        if isinstance(network, tuple) and network and isinstance(network[0], Input):
+            yield "ops", network
+        if isinstance(argument, SelectCase) and isinstance(argument.granularity, Blocks):
+            yield "reducers", argument.granularity.reducer
+        for kind, needs_of in NEEDS.items():
+            if isinstance(argument, kind):
+                yield from needs_of(argument)
+
+
+def _of_training(case: TrainCase) -> Iterator[tuple[str, Any]]:
+    yield "optimisers", case.optimiser.name
+    if case.kept:
+        yield "dropouts", case.kept
+
+
+def _of_schedule(case: ScheduleCase) -> Iterator[tuple[str, Any]]:
+    yield "curves", case.curve
+    if case.initial is False or case.initial != 0:
+        yield "initial", case.initial
+
+
+def _of_score(case: ScoreCase) -> Iterator[tuple[str, Any]]:
+    yield "criteria", case.criterion
+    yield "granularities", KINDS[type(case.granularity)]
+    if case.within:
+        yield "within", case.within
+    if not isinstance(case.granularity, Elements):
+        yield "reducers", case.granularity.reducer if isinstance(case.granularity, Blocks) else case.reducer
+
+
+NEEDS: Mapping[type, Callable[[Any], Iterator[tuple[str, Any]]]] = {
+    TrainCase: _of_training,
+    ScheduleCase: _of_schedule,
+    ScoreCase: _of_score,
+}
+"""Kind of case -> what asking for it needs."""
+
+
+def claimed(backend: Backend, operation: str, *calls: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    """Return those of an example's calls that are inside the declaration; skip when none of them is."""
+    reasons = [unclaimed(backend.declaration, operation, arguments) for arguments in calls]
+    if all(reasons):
+        pytest.skip(f"not applicable: {reasons[0]}")
+    return [arguments for arguments, reason in zip(calls, reasons, strict=True) if not reason]
+
+
+def needs_default(backend: Backend, *fields: str) -> None:
+    """Skip examples of the reference's rule; the properties judge every declared value."""
+    for field in fields:
+        value = getattr(backend.declaration, field)
+        if value != getattr(Declaration, field):
+            pytest.skip(f"not applicable: {backend.declaration.name} declares {field} = {value}")
+
+
 def outside(declaration: Declaration, case: SelectCase) -> str:
     """Return why a case is outside what is declared; empty when it is inside."""
     kind = KINDS[type(case.granularity)]
-    sparsity: object = case.sparsity  # may be an integer of NumPy's
     reasons = {
         f"no granularity {kind}": kind not in declaration.granularities,
         f"no {case.pools} pools": case.pools not in declaration.pools,
@@ -40,7 +143,8 @@ def outside(declaration: Declaration, case: SelectCase) -> str:
         "no multiples": isinstance(case.granularity, Units)
         and case.granularity.multiple != 1
         and not declaration.multiples,
-        "no integer counts": isinstance(sparsity, Integral) and not declaration.integer_counts,
+        "no runs along that axis": isinstance(case.granularity, NofM)
+        and case.granularity.axis in Declaration.run_axes - declaration.run_axes,
     }
     return next((f"declares {reason}" for reason, holds in reasons.items() if holds), "")
 
@@ -80,24 +184,6 @@ def needs_within(backend: Backend) -> None:
     """Skip when `select` takes no masks of what is alive."""
     if not backend.declaration.within:
         pytest.skip(f"not applicable: {backend.declaration.name} declares no masks of what is alive")
-
-
-def needs_default_count(backend: Backend) -> None:
-    """Skip examples of the reference's count rule; the properties judge every declared rule."""
-    if backend.declaration.count != "half_even":
-        pytest.skip(f"not applicable: {backend.declaration.name} declares count = {backend.declaration.count}")
-
-
-def needs_first_of_ties(backend: Backend) -> None:
-    """Skip examples of the reference's tie rule; the properties judge every declared rule."""
-    if backend.declaration.ties != "first":
-        pytest.skip(f"not applicable: {backend.declaration.name} declares ties = {backend.declaration.ties}")
-
-
-def needs_exact_count(backend: Backend) -> None:
-    """Skip where the count must be exact whatever is tied."""
-    if backend.declaration.ties in ("keep_all", "remove_all"):
-        pytest.skip(f"not applicable: {backend.declaration.name} declares ties = {backend.declaration.ties}")
 
 
 def needs_repeatable(backend: Backend) -> None:

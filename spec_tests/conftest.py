@@ -1,14 +1,11 @@
 """The Hypothesis profile, the backend under test, and the closing lines of a run."""
 
-import importlib
-import os
-
 import pytest
 
 from spec_tests.adapter import Backend
+from spec_tests.kit.backends import UsageError, find_backend
+from spec_tests.kit.plugin import named
 from spec_tests.kit.profiles import load_profile
-
-DEFAULT_BACKEND = "spec_tests.backends.reference:REFERENCE"
 
 load_profile()
 
@@ -16,31 +13,27 @@ load_profile()
 def pytest_configure(config: pytest.Config) -> None:
     """Find the backend before anything is collected, so that a wrong name is one sentence."""
     config.addinivalue_line("markers", "slow: the whole of `refprune run`, about half a minute")
-    _backend()
+    _backend(config)
 
 
-def _backend() -> Backend:
-    """Return what is under test: $REFPRUNE_BACKEND as `package.module:object`, or the reference."""
-    said = os.environ.get("REFPRUNE_BACKEND", DEFAULT_BACKEND)
-    module, _, name = said.partition(":")
+def _backend(config: pytest.Config) -> Backend:
+    """Return what is under test."""
     try:
-        found: Backend = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise pytest.UsageError(f"REFPRUNE_BACKEND: got {said!r} ({error}), expected package.module:object") from error
-    if isinstance(found, type) or not hasattr(found, "declaration"):
-        raise pytest.UsageError(f"REFPRUNE_BACKEND: got {said!r}, expected an instance with a declaration")
+        found: Backend = find_backend(named(config), config.getoption("refprune_timeout") / 2)
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from error
     return found
 
 
 @pytest.fixture(scope="session")
-def backend() -> Backend:
+def backend(request: pytest.FixtureRequest) -> Backend:
     """Return what is under test."""
-    return _backend()
+    return _backend(request.config)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what says nothing about a named backend: the checks of the reference's own house."""
-    if "REFPRUNE_BACKEND" in os.environ:
+    """Leave out what says nothing about another backend: the checks of the reference's own house."""
+    if _backend(config).declaration.name != "refprune":
         own = [item for item in items if "backend" not in getattr(item, "fixturenames", ())]
         items[:] = [item for item in items if item not in own]
         config.hook.pytest_deselected(items=own)

@@ -4,27 +4,38 @@ import functools
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Literal, NoReturn, TypeVar
 
 import numpy as np
 import pytest
-from hypothesis import reject
 from hypothesis.errors import Unsatisfiable, UnsatisfiedAssumption
 
-from refprune.data import shared_file
-from refprune.network import Input
 from spec_tests.adapter import Profile, Unsupported
-from spec_tests.applicability import undeclared
+from spec_tests.faults import Crashed, Fault, TimedOut
+from spec_tests.recorded import Call, Recorded
+from spec_tests.specification import requirements
 
 Function = TypeVar("Function", bound=Callable[..., None])
 Kind = Literal["example", "property"]
 
 
+Verdict = Literal["pass", "fail", "error", "crash", "timeout", "not_applicable"]
+"""What becomes of one check: as required; a wrong answer, or one where a refusal is due; an exception where an answer
+is due, or an answer that cannot be read; a process that died; silence; outside of what is declared."""
+
+
 class Violation(AssertionError):
     """A backend does not do what a requirement says. The message begins with the requirement's id."""
+
+    verdict: Verdict = "fail"
+    calls: Sequence[Call] = ()
+    """What the backend was asked in the smallest case that fails."""
+    drawn: str = ""
+    """That case as Hypothesis writes it down; empty for a literal example."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +63,9 @@ class Check:
 
 CHECKS: list[Check] = []
 """Every check that has been imported, in the order of the files."""
+MET: Counter[str] = Counter()
+"""Corner -> how many cases of this process had it."""
+REPRODUCE = re.compile(r"@reproduce_failure\('[^']*', b'([^']*)'\)")
 
 
 def requirement(name: str, kind: Kind, profile: Profile | None = None) -> Callable[[Function], Function]:
@@ -65,62 +79,27 @@ def requirement(name: str, kind: Kind, profile: Profile | None = None) -> Callab
         @functools.wraps(function)
         def check(*args: Any, **kwargs: Any) -> None:
             backend = kwargs.get("backend")
+            recorded = Recorded(backend)
             if profile is not None and backend is not None:
                 if profile not in backend.declaration.profiles:
                     pytest.skip(f"not applicable: {backend.declaration.name} does not claim {profile}")
-                kwargs["backend"] = _Recorded(backend, kind)
+                kwargs["backend"] = recorded
             try:
                 with _warnings_of(backend):
                     function(*args, **kwargs)
-            except Exception as error:
-                recorded = kwargs.get("backend")
-                if isinstance(error, Unsatisfiable) and isinstance(recorded, _Recorded) and recorded.outside:
+            except (Exception, TimedOut) as error:
+                if isinstance(error, Unsatisfiable) and recorded.outside:
                     pytest.skip(f"not applicable: {recorded.outside}")
                 raise _violation(name, error, recorded) from error
+            finally:
+                MET.update(recorded.met)
 
-        CHECKS.append(Check(name, kind, profile, check))
+        found = Check(name, kind, profile, check)
+        check.check = found  # type: ignore[attr-defined]  # what the plugin knows a test by
+        CHECKS.append(found)
         return check  # type: ignore[return-value]  # functools.wraps keeps the signature
 
     return decorate
-
-
-class _Recorded:
-    """A backend that is asked within its declared ops only, and remembers its last call for the message.
-
-    A network of other ops is not applicable: an example is skipped with the reason, a drawn case is drawn again. Where
-    no drawn case is inside, the check is skipped.
-    """
-
-    def __init__(self, backend: Any, kind: Kind) -> None:
-        self.backend, self.kind, self.last = backend, kind, ""
-        self.outside = ""
-        """Why the last case that was left out is outside of what is declared."""
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self.backend, name)
-        if not callable(found):
-            return found
-
-        def operation(*arguments: Any, **named: Any) -> Any:
-            self._check_ops([*arguments, *named.values()])
-            try:
-                return found(*arguments, **named)
-            except Exception:
-                self.last = call(name, *arguments, *named.values())
-                raise
-
-        return operation
-
-    def _check_ops(self, arguments: Iterable[Any]) -> None:
-        for argument in arguments:
-            network = getattr(argument, "network", argument)
-            if isinstance(network, tuple) and network and isinstance(network[0], Input):
-                reason = undeclared(self.backend.declaration, network)
-                if reason and self.kind == "property":
-                    self.outside = reason
-                    reject()
-                if reason:
-                    pytest.skip(f"not applicable: {reason}")
 
 
 @contextmanager
@@ -132,29 +111,33 @@ def _warnings_of(backend: Any) -> Iterator[None]:
         yield
 
 
-def _violation(name: str, error: Exception, backend: Any) -> Violation:
-    if isinstance(error, AssertionError):
-        said = str(error)
-    else:
-        said = f"raised {type(error).__name__}: {error}"
-        if isinstance(error, Unsupported):
-            said = f"{said} (inside the declared domain: the claim is not kept)"
-        if isinstance(backend, _Recorded) and backend.last:
-            said = f"{said}\n    [{backend.last}]"
-    strength = "" if name not in should_ids() else " (SHOULD)"
-    violation = Violation(f"{name}{strength}: {said}")
-    for note in getattr(error, "__notes__", ()):
-        violation.add_note(note)
+def _violation(name: str, error: BaseException, recorded: Recorded) -> Violation:
+    strength = " (SHOULD)" if name in requirements() and requirements()[name].strength == "SHOULD" else ""
+    notes = "\n".join(getattr(error, "__notes__", ()))
+    drawn = REPRODUCE.search(notes)
+    violation = Violation(f"{name}{strength}: {_said(error, recorded)}")
+    violation.verdict = _verdict(error)
+    violation.calls, violation.drawn = recorded.calls, drawn.group(1) if drawn else ""
     return violation
 
 
-@functools.cache
-def should_ids() -> frozenset[str]:
-    """Return the requirements that are recommendations."""
-    pages = shared_file("docs", "spec").glob("*.md")
-    return frozenset(
-        re.findall(r"(?m)^### ([A-Z]{3}-\d{2}) \(SHOULD\)", "\n".join(p.read_text("utf-8") for p in pages))
-    )
+def _said(error: BaseException, recorded: Recorded) -> str:
+    if isinstance(error, AssertionError):
+        return str(error)
+    said = f"raised {type(error).__name__}: {error}"
+    if isinstance(error, Unsupported):
+        said = f"{said} (inside the declared domain: the claim is not kept)"
+    last = recorded.calls[-1] if recorded.calls else None
+    return f"{said}\n    [{call(last.operation, *last.arguments)}]" if last and last.raised else said
+
+
+def _verdict(error: BaseException) -> Verdict:
+    if isinstance(error, AssertionError):
+        return "fail"
+    kinds: tuple[tuple[type[BaseException], Verdict], ...] = (
+        (TimedOut, "timeout"), (Crashed, "crash"), (Unsupported, "fail"),
+    )  # fmt: skip
+    return next((verdict for kind, verdict in kinds if isinstance(error, kind)), "error")
 
 
 def fail(got: object, should: object, call: str) -> NoReturn:
@@ -187,7 +170,7 @@ def refuses(action: Callable[[], object], call: str) -> Exception:
     """Require an exception, and return it."""
     try:
         got = action()
-    except (Unsupported, UnsatisfiedAssumption):
+    except (Unsupported, UnsatisfiedAssumption, Fault):
         raise
     except Exception as error:  # noqa: BLE001  any exception is a refusal
         return error

@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 import sys
+from typing import NoReturn
 
 import refprune
 from refprune.errors import InvalidInput
@@ -53,8 +54,16 @@ def _drop_what_cannot_be_printed() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence, and where the rest is said."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with that sentence, in place of all options and the sentence."""
+        self.exit(USAGE, f"{self.prog}: {message} ({self.prog} --help says what there is)\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="refprune", description="The reference implementation of pruning.")
+    parser = _Parser(prog="refprune", description="The reference implementation of pruning.")
     parser.add_argument("--version", action="version", version=f"refprune {refprune.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for command in (run, explain, report, exchange, download):

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 from refprune.errors import InvalidInput
 from refprune.lab.extras import installed
+from refprune.lab.files import place
 from refprune.lab.interrupts import interrupts_held
 
 
@@ -128,7 +129,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.add_argument("--from", dest="source", metavar="URL", help=f"in place of {' and '.join(SOURCES)}")
     parser.add_argument(
         "--to",
-        type=Path,
+        type=place,
         metavar="FOLDER",
         help="the files go into FOLDER/mnist (default: $REFPRUNE_DATA, or else refprune in the user's cache folder)",
     )

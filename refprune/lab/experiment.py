@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from refprune import selection
-from refprune.architectures import ARCHITECTURES
+from refprune.architectures import ARCHITECTURES, Architecture
 from refprune.arrays import Array, Masks, Params, weights
 from refprune.backprop import forward
 from refprune.coupling import find_groups
@@ -24,7 +24,8 @@ from refprune.granularity import Granularity, Group, block, element, l1, sum_the
 from refprune.initialisation import initialise
 from refprune.lab import folder as run_folder
 from refprune.lab import store
-from refprune.lab.cifar import cifar10
+from refprune.lab.cifar import BINARY, PYTHON, cifar10
+from refprune.lab.cifar import is_there as cifar_is_there
 from refprune.lab.progress import Progress, Show
 from refprune.measure import accuracy, count, loss
 from refprune.network import Network, Shape
@@ -36,6 +37,10 @@ from refprune.training import Rate, constant, sgd, start, step_decay, steps
 
 SCOPES: dict[str, Scope] = {"local": selection.local, "global": selection.global_}
 """What the command line calls each scope."""
+
+
+LARGER = {"mnist": (1, 28, 28), "cifar10": (3, 32, 32)}
+"""Data of larger images than the digits -> the shape of one."""
 
 
 @dataclass(frozen=True)
@@ -128,13 +133,32 @@ def prepare(settings: Settings, folder: Path) -> Setup:
             go with the granularity.
     """
     data = load(settings, folder)
-    example, classes = data.train.images.shape[1:], int(data.train.labels.max()) + 1
-    network, shapes = ARCHITECTURES[settings.network](example, classes)
+    network, shapes = _architecture(settings, data.train)
     params = {name: np.zeros(shape, settings.dtype) for name, shape in shapes.items()}
     groups = find_groups(network, params)
     how = method(settings, groups)
     check_levels(how, params)
     return Setup(data, network, shapes, groups, how)
+
+
+def _architecture(settings: Settings, part: Dataset) -> Architecture:
+    """Return the network for these examples; where they are too small, say which data are not."""
+    example, classes = part.images.shape[1:], int(part.labels.max()) + 1
+    try:
+        return ARCHITECTURES[settings.network](example, classes)
+    except InvalidInput as error:
+        fitting = [f"--data {name}" for name, shape in LARGER.items() if _takes(settings.network, shape)]
+        expected = f"{error.args[2]}, as with {' or '.join(fitting)}" if fitting else error.args[2]
+        raise InvalidInput(f"--network {settings.network}", error.args[1], expected) from error
+
+
+def _takes(network: str, example: Shape) -> bool:
+    """Say whether a network is one for examples of this shape."""
+    try:
+        ARCHITECTURES[network](example, 10)
+    except InvalidInput:
+        return False
+    return True
 
 
 def run_seed(settings: Settings, seed: int, show: Show, data: Path, made: Path) -> dict[str, Any]:
@@ -170,6 +194,9 @@ def load(settings: Settings, folder: Path) -> Split:
     if settings.data == "digits":
         return digits(np.dtype(settings.dtype))
     if settings.data == "cifar10":
+        if not cifar_is_there(folder):
+            expected = f"{BINARY} or {PYTHON} there, or where $REFPRUNE_DATA says; they are not fetched"
+            raise InvalidInput("--data cifar10", f"no such folder in {folder}", expected)
         return cifar10(folder, np.dtype(settings.dtype))
     if not (folder / "mnist").is_dir():
         expected = "its four files there; `refprune data mnist` fetches them"

@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from refprune.arrays import Array, Masks, Params, Scores
 from refprune.errors import InvalidInput
 from refprune.lab import store
+from refprune.lab.files import cannot_write, writing
 from refprune.lab.interrupts import interrupts_held
 from refprune.network import Network
 
@@ -120,29 +121,50 @@ def publish(made: Path, folder: Path) -> None:
 
     Everything is first copied beside its place, so that a full disk leaves what was there before.
     """
-    with _made(folder), _locked(folder):
+    with placed(folder, (NETWORKS, REPORT, RESULTS)) as new:
+        try:
+            shutil.copytree(made, new, copy_function=_copy_file, dirs_exist_ok=True)
+        except shutil.Error as error:  # of many files that cannot be written, the first is told
+            raise cannot_write(folder, error.args[0][0][2]) from error
+
+
+@contextmanager
+def placed(folder: Path, replaced: Sequence[str] = ()) -> Iterator[Path]:
+    """Give a folder to fill, and put what is then in it into `folder`, all of it or nothing.
+
+    Args:
+        folder: made when missing, the same one when not.
+        replaced: names of what goes from there, whether or not there is something new of the name.
+
+    Raises:
+        OSError: something cannot be written; all is as before.
+    """
+    with writing(folder), _made(folder), _locked(folder):
         waiting = Path(tempfile.mkdtemp(prefix=".refprune-", dir=folder))
         try:
-            _copy(made, waiting / "new")
+            new = waiting / "new"
+            new.mkdir()
+            yield new
+            names = dict.fromkeys([*replaced, *(path.name for path in new.iterdir())])
             with interrupts_held():
-                _exchange(folder, waiting)
+                _exchange(folder, waiting, [*names])
         finally:
             shutil.rmtree(waiting, ignore_errors=True)
 
 
-def _copy(made: Path, new: Path) -> None:
-    """Copy a folder; of many files that cannot be written, the first is told."""
+def _copy_file(source: str, target: str) -> None:
+    """Copy a file; an error does not name the two, of which nobody but us knows."""
     try:
-        shutil.copytree(made, new)
-    except shutil.Error as error:
-        raise OSError(f"cannot write to {new.parent.parent}: {error.args[0][0][2]}") from error
+        shutil.copyfile(source, target)
+    except OSError as error:
+        raise OSError(error.strerror) from error
 
 
-def _exchange(folder: Path, waiting: Path) -> None:
+def _exchange(folder: Path, waiting: Path, names: Sequence[str]) -> None:
     """Set aside what is there and put the new in its place; when one of it fails, put everything back."""
     moved: list[tuple[Path, Path]] = []
     try:
-        for name in (NETWORKS, REPORT, RESULTS):
+        for name in names:
             for source, target in ((folder / name, waiting / name), (waiting / "new" / name, folder / name)):
                 if os.path.lexists(source):  # a link that leads nowhere stands in the way too
                     source.rename(target)

@@ -1,16 +1,12 @@
 """results.json and the table: the figures of several seeds, with the environment they were made in."""
 
-import errno
-import json
 import os
 import platform
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
 
@@ -83,44 +79,6 @@ def environment(measured: Iterable[str] = ()) -> dict[str, Any]:
         "threads": {name: os.environ.get(name) for name in THREAD_VARIABLES},
         "memory": {name: os.environ.get(name) for name in MEMORY_VARIABLES},
     }
-
-
-def check_writable(path: Path) -> None:
-    """Refuse a path that cannot be written to, without making anything: a run should not end with this.
-
-    Raises:
-        OSError: it is a folder, or the nearest folder above it that exists is none, or is read-only.
-    """
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "cannot write results", str(path))
-    above = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
-    if not above.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, "cannot write results below", str(above))
-    if not os.access(above, os.W_OK | os.X_OK):
-        raise PermissionError(errno.EACCES, "cannot write results to", str(above))
-    with tempfile.TemporaryFile(dir=above):
-        pass  # what the rights allow, the file system may not
-
-
-def write_atomically(path: Path, document: dict[str, Any]) -> None:
-    """Write JSON so that `path` holds either all of it or what it held before."""
-    write_text_atomically(path, json.dumps(document, indent=2, allow_nan=False) + "\n")
-
-
-def write_text_atomically(path: Path, text: str) -> None:
-    """Write text so that `path` holds either all of it or what it held before."""
-    write_bytes_atomically(path, text.encode())
-
-
-def write_bytes_atomically(path: Path, content: bytes) -> None:
-    """Write bytes so that `path` holds either all of them or what it held before."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def print_table(networks: dict[str, Any]) -> None:

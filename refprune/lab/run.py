@@ -7,8 +7,11 @@ import sys
 import tempfile
 import time
 from dataclasses import asdict, fields
+from math import prod
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from refprune.architectures import ARCHITECTURES
 from refprune.criteria import CRITERIA
@@ -17,18 +20,17 @@ from refprune.lab import folder
 from refprune.lab.download import data_folder, published
 from refprune.lab.experiment import SCOPES, Settings, load, prepare, run_seed
 from refprune.lab.extras import installed, missing_sentence
+from refprune.lab.files import check_room, check_writable, place, write_atomically
 from refprune.lab.progress import shown
 from refprune.lab.report.command import write_report
 from refprune.lab.results import (
     MEMORY_VARIABLES,
     THREAD_VARIABLES,
-    check_writable,
     environment,
     over_seeds,
     print_table,
-    write_atomically,
 )
-from refprune.lab.timing import ONNXRUNTIME, seconds_per_batch
+from refprune.lab.timing import ONNXRUNTIME, Measured, seconds_per_batch
 from refprune.lab.workers import Report, run_side_by_side
 from refprune.schedules import CURVES
 
@@ -43,6 +45,10 @@ MNIST = {"epochs": 4, "retrain_epochs": 1, "rate": 0.01, "retrain_rate": 0.01}
 """MNIST has 46 times the training examples of the digits; at the rate for the digits lenet-5 diverges."""
 CIFAR10 = MNIST
 """As many training examples, and colours: the same passes over them, and the same rates."""
+
+
+MOST = 1000
+"""Seeds, or rounds: more is a slip of the keyboard, and would run for days."""
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -76,7 +82,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.add_argument("--dtype", choices=("float32", "float64"), help="default float32")
     parser.add_argument(
         "--out",
-        type=Path,
+        type=place,
         default=Path(),
         help="folder for results.json, report.html and networks/ (default: here), or a file.json for the figures alone",
     )
@@ -100,8 +106,8 @@ def _fraction(text: str) -> float:
 
 
 def _positive(text: str) -> int:
-    if not re.fullmatch(r"[1-9]\d*", text):
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected an integer >= 1")
+    if not re.fullmatch(r"[1-9]\d{0,3}", text, re.ASCII) or int(text) > MOST:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected an integer in 1..{MOST}")
     return int(text)
 
 
@@ -116,8 +122,9 @@ def work(options: argparse.Namespace) -> int:
     alone = options.out.suffix == ".json"
     check_writable(options.out if alone else options.out / folder.RESULTS)
     replaced = "" if alone else folder.check_replaceable(options.out)
-    for settings in runs:
-        prepare(settings, data)  # what cannot be run is refused here, before any work
+    needed = sum(_least_bytes(settings, data) for settings in runs) * options.seeds
+    for place_of_networks in [Path(tempfile.gettempdir()), *([] if alone else [options.out])]:
+        check_room(place_of_networks, needed)
     files = published(data / "mnist") if options.data == "mnist" else {}
     if not options.quiet:
         _say_which(files)
@@ -127,6 +134,8 @@ def work(options: argparse.Namespace) -> int:
         document = _document(runs, options, data, Path(made)) | {"published_data": files}
         document["seconds"] = time.perf_counter() - began
         print_table(document["networks"])
+        if any(settings.granularity == "unit" for settings in runs):
+            print("the sparsity that is asked for by unit counts units, the table's counts weights")
         if alone:
             write_atomically(options.out, document)
         else:
@@ -135,6 +144,12 @@ def work(options: argparse.Namespace) -> int:
     page = not alone and installed("matplotlib") and _write_page(options.out)
     _say_where(options.out, document["seconds"], options.seeds, page=page)
     return 0 if page or alone or not installed("matplotlib") else 1
+
+
+def _least_bytes(settings: Settings, data: Path) -> int:
+    """Return what a seed takes on disk at the least, dense and pruned; refuse what cannot be run, before any work."""
+    parameters = sum(map(prod, prepare(settings, data).shapes.values()))
+    return 2 * parameters * np.dtype(settings.dtype).itemsize
 
 
 def _write_page(out: Path) -> bool:
@@ -173,10 +188,13 @@ def _document(runs: list[Settings], options: argparse.Namespace, data: Path, mad
     with shown([(settings.network, seed) for settings, seed, *_ in jobs], quiet=options.quiet) as show:
         figures = run_side_by_side(_run_one, jobs, show)
         # By themselves, one after another: what else runs on the machine would be measured too.
-        seconds = run_side_by_side(_measure, [(jobs,)], show)[0]
-    for own, measured in zip(figures, seconds, strict=True):
-        for state, values in measured.items():
-            own[state] |= values
+        measured = run_side_by_side(_measure, [(jobs,)], show)[0]
+    for own, one in zip(figures, measured, strict=True):
+        for state, seconds in one.seconds.items():
+            own[state] |= seconds
+    missing = {settings.network: one.missing for (settings, *_), one in zip(jobs, measured, strict=True) if one.missing}
+    for network, why in missing.items():
+        print(f"no time of {network} in onnxruntime: {why}")
     in_onnxruntime = any(ONNXRUNTIME in own["dense"] for own in figures)
     by_network = [figures[place : place + len(seeds)] for place in range(0, len(figures), len(seeds))]
     return {
@@ -194,7 +212,7 @@ def _run_one(report: Report, settings: Settings, seed: int, data: Path, made: Pa
     return run_seed(settings, seed, report, data, made)
 
 
-def _measure(report: Report, jobs: list[tuple[Settings, int, Path, Path]]) -> list[dict[str, dict[str, float]]]:  # noqa: ARG001  a job
+def _measure(report: Report, jobs: list[tuple[Settings, int, Path, Path]]) -> list[Measured]:  # noqa: ARG001  a job
     """Return the seconds per batch of all that was run, in a process of its own."""
     images = {settings: load(settings, data).test.images for settings, _, data, _ in jobs}
     return [seconds_per_batch(made, settings.network, seed, images[settings]) for settings, seed, _, made in jobs]

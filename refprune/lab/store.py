@@ -16,6 +16,7 @@ import numpy as np
 from refprune.arrays import Array, Masks, Params, check_float_arrays, check_masks
 from refprune.errors import InvalidInput
 from refprune.lab.extras import installed
+from refprune.lab.files import writing
 from refprune.network import Network, from_json, to_json
 from refprune.shapes import infer_shapes
 
@@ -34,8 +35,9 @@ def save(folder: Path, network: Network, params: Params, masks: Masks) -> None:
     """
     check_fit(network, params, masks)  # STO-05
     packed = {PARAMS: pack(params), MASKS: pack(masks)}  # STO-01, STO-02
-    folder.mkdir(parents=True, exist_ok=True)  # STO-07
-    (folder / NETWORK).write_text(to_json(network), encoding="utf-8")  # STO-01
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)  # STO-07
+        (folder / NETWORK).write_text(to_json(network), encoding="utf-8")  # STO-01
     for name, file in packed.items():
         _write(folder / name, file)
 
@@ -46,18 +48,33 @@ def load(folder: Path) -> tuple[Network, dict[str, Array], dict[str, Array]]:
     Raises:
         InvalidInput: a file is missing, damaged, or not of this form, or the three do not fit together.
     """
+    network = _read_network(folder / NETWORK)
+    params, masks = read_arrays(folder / PARAMS), read_arrays(folder / MASKS)
     try:
-        network = from_json((folder / NETWORK).read_text(encoding="utf-8"))
-        params, masks = read_arrays(folder / PARAMS), read_arrays(folder / MASKS)
         check_fit(network, params, masks)
     except InvalidInput as error:
-        if error.args[0].startswith(str(folder)):  # it names the file
-            raise
-        raise InvalidInput(str(folder), str(error), "three files that belong together") from error  # STO-05
-    except Exception as error:  # what the parsers raise on damaged bytes is no closed list
-        expected = f"{NETWORK}, {PARAMS} and {MASKS} as saved"
-        raise InvalidInput(str(folder), str(error), expected) from error  # STO-04
+        raise _in_file(folder, error) from error  # STO-05
+    except Exception as error:  # names that are no text, in a file that was made by hand
+        got = f"files that do not fit together ({error})"
+        raise InvalidInput(str(folder), got, f"{NETWORK}, {PARAMS} and {MASKS} as saved") from error  # STO-04
     return network, params, masks
+
+
+def _read_network(path: Path) -> Network:
+    try:
+        return from_json(path.read_text(encoding="utf-8"))
+    except InvalidInput as error:
+        raise _in_file(path, error) from error
+    except OSError as error:
+        raise InvalidInput(str(path), error.strerror, "a file as saved") from error  # STO-04
+    except Exception as error:  # what the parsers raise on damaged bytes is no closed list
+        raise InvalidInput(str(path), f"bytes that cannot be read ({error})", "a file as saved") from error  # STO-04
+
+
+def _in_file(path: Path, error: InvalidInput) -> InvalidInput:
+    """Return the error with the name of the file, or of the folder, in which it was found."""
+    what, got, expected = error.args
+    return InvalidInput(f"{path}, {what}", got, expected)
 
 
 def check_fit(network: Network, params: Params, masks: Masks) -> None:
@@ -95,8 +112,10 @@ def pack(arrays: Mapping[str, Array]) -> Packed:
 
 def _write(stem: Path, file: Packed) -> None:
     other = NPZ if file.suffix == SAFETENSORS else SAFETENSORS
-    stem.with_name(stem.name + file.suffix).write_bytes(file.content)
-    stem.with_name(stem.name + other).unlink(missing_ok=True)
+    path = stem.with_name(stem.name + file.suffix)
+    with writing(path):
+        path.write_bytes(file.content)
+        stem.with_name(stem.name + other).unlink(missing_ok=True)
 
 
 def read_arrays(stem: Path) -> dict[str, Array]:
@@ -106,8 +125,8 @@ def read_arrays(stem: Path) -> dict[str, Array]:
         InvalidInput: no file of either form, both, damaged bytes, or no safetensors to read one with.
     """
     path = _found(stem)
-    content = path.read_bytes()  # when the archive is damaged, np.load leaves a file that it was given open
     try:
+        content = path.read_bytes()  # when the archive is damaged, np.load leaves a file that it was given open
         return _from_npz(content) if path.suffix == NPZ else _from_safetensors(content)
     except ModuleNotFoundError as error:
         raise InvalidInput(str(path), str(error), 'python -m pip install "refprune[lab]"') from error

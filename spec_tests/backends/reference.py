@@ -86,7 +86,10 @@ class Reference:
     def train(self, case: TrainCase) -> Sequence[TrainStep]:
         """Update, and bring the masks into force after `prune_at` updates."""
         optimiser, rate = _optimiser(case.optimiser), training.constant(case.optimiser.rate)
-        run = partial(training.steps, case.network, x=case.x, labels=case.labels, optimiser=optimiser, rate=rate)
+        kept = case.kept.__getitem__ if case.kept else None
+        run = partial(
+            training.steps, case.network, x=case.x, labels=case.labels, optimiser=optimiser, rate=rate, kept=kept
+        )
         dense = training.start(case.params, optimiser)
         before = [step.state for step in run(dense, batches=case.batches[: case.prune_at])]
         pruned = training.mask_state([dense, *before][-1], case.masks)

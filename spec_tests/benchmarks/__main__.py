@@ -20,7 +20,7 @@ from pathlib import Path
 
 from refprune.errors import InvalidInput, check_integer
 from refprune.lab.extras import installed
-from refprune.lab.results import check_writable, write_atomically, write_text_atomically
+from refprune.lab.files import check_writable, write_atomically, write_text_atomically
 from spec_tests.benchmarks.cases import CASES, Case
 from spec_tests.benchmarks.clock import LEAST_PAIRS
 from spec_tests.benchmarks.measure import MeasurementFailed, Record, measured

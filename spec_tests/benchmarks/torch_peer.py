@@ -5,15 +5,15 @@ Imported only where PyTorch is installed.
 """
 
 import importlib
+from collections import OrderedDict
 from typing import Any
 
 from refprune.arrays import Array, Masks, Params, Scores
-from refprune.network import Conv2d, Dense, Flatten, MaxPool2d, Network, Node, Relu
+from refprune.network import Network
+from spec_tests.backends.torch_model import Model, torch
 from spec_tests.benchmarks.clock import Side, Work
 from spec_tests.benchmarks.problem import MOMENTUM, RATE, Problem
 
-torch: Any = importlib.import_module("torch")
-"""Any: its types are known only where it is installed, and the project is checked without it."""
 pruning: Any = importlib.import_module("torch.nn.utils.prune")
 
 torch.set_num_threads(1)
@@ -64,30 +64,8 @@ class TorchRun:
 
 
 def module_of(network: Network, params: Params) -> Any:
-    """Return the same network as a torch.nn.Sequential, parameters copied, names as ours."""
-    module = torch.nn.Sequential()
-    for node in network[1:]:
-        module.add_module(node.name, _layer(node, params))
-    arrays = {name: _tensor(w) for name, w in params.items()}
-    module.load_state_dict(arrays, assign=True)  # not copied into the modules' own float32
-    return module.requires_grad_()
-
-
-def _layer(node: Node, params: Params) -> Any:
-    match node:
-        case Dense(name=name):
-            out, width = params[f"{name}.weight"].shape
-            return torch.nn.Linear(width, out)
-        case Conv2d(name=name, stride=stride, padding=(top, left, bottom, right)) if (top, left) == (bottom, right):
-            out, channels, *kernel = params[f"{name}.weight"].shape
-            return torch.nn.Conv2d(channels, out, kernel, stride, (top, left))
-        case MaxPool2d(size=size, stride=stride, padding=(0, 0, 0, 0)):
-            return torch.nn.MaxPool2d(size, stride)
-        case Relu():
-            return torch.nn.ReLU()
-        case Flatten():
-            return torch.nn.Flatten()
-    raise ValueError(f"no module of PyTorch for {node}")
+    """Return a chain as a torch.nn.Sequential of PyTorch's own layers, parameters copied, names as ours."""
+    return torch.nn.Sequential(OrderedDict(Model(network, params).named_children()))
 
 
 def global_unstructured(weights: Params, removed: int, within: Masks | None = None) -> Side:

@@ -4,12 +4,16 @@ Every field that matters is set: Hypothesis loads a `ci` profile of its own on C
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 
+from spec_tests.verdicts import Check
+
 _ALWAYS = settings(
     deadline=None,
-    print_blob=False,
+    print_blob=True,  # the plugin reads it, and shows it to nobody
     report_multiple_bugs=False,  # one sentence for each verdict
     verbosity=Verbosity.normal,
     # A narrow declaration filters many cases out; that is no fault of the backend's.
@@ -27,3 +31,18 @@ def load_profile() -> None:
     settings.register_profile("dev", drawn, max_examples=100)
     settings.register_profile("deep", drawn, max_examples=2000)
     settings.load_profile(os.environ.get("REFPRUNE_PROFILE", "ci"))
+
+
+@contextmanager
+def drawing(check: Check, most: int) -> Iterator[None]:
+    """Let a check draw no more cases than this; a literal example draws none anyway."""
+    test = getattr(check.function, "__wrapped__", None)
+    own = getattr(test, "_hypothesis_internal_use_settings", None)
+    if own is None:
+        yield
+        return
+    test._hypothesis_internal_use_settings = settings(own, max_examples=min(most, own.max_examples))  # type: ignore[union-attr]
+    try:
+        yield
+    finally:
+        test._hypothesis_internal_use_settings = own  # type: ignore[union-attr]

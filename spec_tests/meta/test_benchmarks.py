@@ -321,11 +321,11 @@ def test_page_needs_torch(
 
 
 def test_unwritable(faked: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Exit code 1 before any measuring; what stood there stands there still."""
+    """Exit code 2 before any measuring; what stood there stands there still."""
     (tmp_path / "file").write_text("mine")
     for place in (tmp_path, tmp_path / "file" / "speed.json"):
-        assert command.main(["--json", str(place)]) == 1
-        assert "cannot write" in capsys.readouterr().err
+        assert command.main(["--json", str(place)]) == 2
+        assert ", expected " in capsys.readouterr().err
     assert faked == []
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("file", "mine")]
 

@@ -252,19 +252,19 @@ def test_harmed_pickle(data: st.DataObject, tmp_path_factory: pytest.TempPathFac
 
 
 def test_settings(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match=f"neither {BINARY} nor {PYTHON}"):
+    with pytest.raises(InvalidInput, match=f"--data cifar10: got no such folder in .*, expected {BINARY} or {PYTHON} "):
         load(Settings(network="resnet-20", granularity="unit", sparsity=0.5, data="cifar10"), tmp_path)
 
 
 def test_command_refuses(files: Files, tmp_path: Path) -> None:
     """Exit code 2 and one sentence, before any work."""
     asked = ("run", "--data", "cifar10", "--network", "resnet-20", "--out", tmp_path / "new")
-    for _ in range(2):  # nothing there; then files that are too small
+    for said in (f"--data cifar10: got no such folder in {tmp_path / 'data'}", f"{tmp_path / 'data' / BINARY}"):
         done = refprune(*asked, REFPRUNE_DATA=str(tmp_path / "data"))
         assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
-        assert done.stderr.startswith(f"refprune: {tmp_path / 'data'}")
+        assert done.stderr.startswith(f"refprune: {said}")
         assert not (tmp_path / "new").exists()
-        write_binary(tmp_path / "data", files)
+        write_binary(tmp_path / "data", files)  # too small
 
 
 RUN = """

@@ -1,6 +1,8 @@
 """Networks as ONNX files: what onnxruntime computes of them, the way back, files that are refused, the commands."""
 
 import importlib.util
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -180,11 +182,30 @@ def test_names() -> None:
         (build(Input("x", (1,)), Dense("a", bias=False)), {}, "missing"),
         (build(Input("a.weight", (1,)), Dense("a", bias=False)), {"a.weight": np.ones((1, 1))}, "of the same name"),
         (build(Input("x", (1,)), Relu("\ud800")), {}, "UTF-8"),
+        (
+            build(Input("x", (2,)), Split("s", (1, 1)), Split("s.sizes", (1,), ("s[0]",)), Relu("y", ("s.sizes[0]",))),
+            {},
+            r"nodes of the same name, \['s.sizes'\]",
+        ),
+        (
+            build(Input("x", (1, 8, 8)), MaxPool2d("m", stride=(2**63, 2))),
+            {},
+            r"node 'm': got stride \(9223372036854775808, 2\), expected integers up to 9223372036854775807",
+        ),
+        (build(Input("x", (1, 10**30, 8)), Relu("y")), {}, r"node 'x': got shape \(1, 10{30}, 8\), expected integers"),
+        (build(Input("x", (2**62, 8)), Flatten("f")), {}, r"node 'f': got the shape of f \(36893488147419103232,\)"),
     ],
 )
 def test_what_onnx_cannot_say(network: Network, params: dict[str, Array], sentence: str) -> None:
     with pytest.raises(InvalidInput, match=sentence):
         to_onnx(network, params)
+
+
+@needed
+def test_largest_integers_there() -> None:
+    """What is just not too large is written, and comes back."""
+    network = build(Input("x", (1, 2**63 - 1, 2**63 - 1)), MaxPool2d("m", stride=(2**63 - 1, 2**62)))
+    assert from_onnx(to_onnx(network, {}))[0] == network
 
 
 # And back
@@ -301,8 +322,8 @@ READ: dict[str, Case] = {
         build(X, Relu("/a/Relu"), Relu("/b/Relu")),
         {},
     ),
-    "names of nodes that are not distinct": (
-        lambda: model([node("Relu", "x", "z", name="a"), node("Relu", "z", "y", name="a")]),
+    "a node called as the input": (
+        lambda: model([node("Relu", "x", "z", name="x"), node("Relu", "z", "y", name="b")]),
         build(X, Relu("z"), Relu("y")),
         {},
     ),
@@ -422,7 +443,7 @@ REFUSED: dict[str, Refused] = {
     ),
     "domain": (
         lambda: model([node("Relu", "x", "y", domain="com.microsoft")]),
-        r"model: got .*com.microsoft",
+        r"node 'y' \(Relu\): got the operator com.microsoft.Relu, expected one of Add,",
     ),
     "dilations": (
         lambda: model([node("Conv", "x k", "y", dilations=[2, 1], group=4)], {"k": K}, C),
@@ -452,7 +473,7 @@ REFUSED: dict[str, Refused] = {
     ),
     "indices alone": (
         lambda: model([node("MaxPool", "x", "- y", kernel_shape=[2, 2], name="p")], shape=C),
-        "model: got .*output 0",
+        r"node 'p' \(MaxPool\): got .*output 0",
     ),
     "negative padding": (
         lambda: model([node("MaxPool", "x", "y", kernel_shape=[2, 2], pads=[-1, 0, 0, 0])], shape=C),
@@ -478,7 +499,10 @@ REFUSED: dict[str, Refused] = {
         lambda: model([node("Relu", "x", "w"), node("MatMul", "x w", "y")]),
         r"\(MatMul\): got 'w' at input 1, expected an initializer",
     ),
-    "no such initializer": (lambda: model([node("Gemm", "x w", "y")]), "model: got .*w"),
+    "no such initializer": (
+        lambda: model([node("Gemm", "x w", "y")]),
+        r"node 'y' \(Gemm\): got 'w' at input 1, which nothing computes, expected the input, an initializer",
+    ),
     "a product the other way round": (
         lambda: model([node("MatMul", "w x", "y")], {"w": W}),
         r"\(MatMul\): got 'x' at input 1, expected an initializer",
@@ -571,9 +595,51 @@ REFUSED: dict[str, Refused] = {
         lambda: model([node("Relu", "x", "y")], opset=12),
         r"model: got operators of version \[12\], expected one in 13\.\.",
     ),
-    "an attribute nobody knows": (lambda: model([node("Relu", "x", "y", slope=1)]), "model: got .*slope"),
-    "no attribute": (lambda: model([node("MaxPool", "x", "y")], shape=C), "model: got .*kernel_shape"),
-    "no order": (lambda: model([node("Relu", "z", "y"), node("Relu", "x", "z")]), "model: got .*sorted"),
+    "an attribute nobody knows": (
+        lambda: model([node("Relu", "x", "y", slope=1)]),
+        r"node 'y' \(Relu\): got the attribute 'slope', expected none",
+    ),
+    "an attribute written otherwise": (
+        lambda: model([node("Gemm", "x w", "y", transb=1)], {"w": W}),
+        r"node 'y' \(Gemm\): got the attribute 'transb', expected one of alpha, beta, transA, transB",
+    ),
+    "no attribute": (
+        lambda: model([node("MaxPool", "x", "y")], shape=C),
+        r"node 'y' \(MaxPool\): got Required attribute 'kernel_shape' is missing, expected a well-formed",
+    ),
+    "an operator nobody knows, at a dead end": (
+        lambda: model([node("MadeUp", "x", "z"), node("Relu", "x", "y")]),
+        r"node 'z' \(MadeUp\): got No Op registered",
+    ),
+    "no order": (
+        lambda: model([node("Relu", "z", "y"), node("Relu", "x", "z")]),
+        r"node 'y' \(Relu\): got 'z' at input 0, which node 'z' \(Relu\) computes, not before it, expected the input",
+    ),
+    "a node that reads itself": (
+        lambda: model([node("Add", "x y", "y", name="loop")]),
+        r"node 'loop' \(Add\): got 'y' at input 1, which node 'loop' \(Add\) computes, not before it",
+    ),
+    "no input": (lambda: model([node("Relu", "x", "y")], inputs=()), r"model: got inputs \[\], expected one input"),
+    "the input as the output": (
+        lambda: model([node("Gemm", "x w", "y")], {"w": W.T.copy()}, outputs=("x",)),
+        "output 'x': got the input of the graph, expected a value that a node computes",
+    ),
+    "names of nodes that are not distinct": (
+        lambda: model([node("Relu", "x", "z", name="a"), node("Relu", "z", "y", name="a")]),
+        "node 'a': got 2 nodes of this name, expected a name for each",
+    ),
+    "NaN as a weight": (
+        lambda: model([node("Gemm", "x w", "y", transB=1)], {"w": np.where(W == 2, np.nan, W).astype(np.float32)}),
+        r"node 'y' \(Gemm\): got NaN or infinity in 'w', expected finite numbers",
+    ),
+    "infinity as a bias": (
+        lambda: model([node("Gemm", "x w b", "y", transB=1)], {"w": W, "b": np.array([0, np.inf], np.float32)}),
+        r"node 'y' \(Gemm\): got NaN or infinity in its bias, expected finite numbers",
+    ),
+    "a negative variance": (
+        lambda: model([node("BatchNormalization", "x b b b v", "y")], {"b": B, "v": -B}, ("n", 2)),
+        r"node 'y' \(BatchNormalization\): got a variance of -8.0 in 'v', expected 0 or more",
+    ),
 }
 
 
@@ -602,9 +668,25 @@ def test_other_places_are_refused() -> None:
     outside.graph.initializer[0].external_data.add(key="location", value="/etc/passwd")
     functions = type(plain).FromString(plain.SerializeToString())
     functions.functions.add(name="f", domain="")
-    for wrong in (outside, functions, type(plain)()):
-        with pytest.raises(InvalidInput, match="model: "):
+    for wrong, sentence in (
+        (outside, "initializer 'w': got numbers in another file"),
+        (functions, "model: got functions"),
+        (type(plain)(), "model: got operators of version"),
+    ):
+        with pytest.raises(InvalidInput, match=sentence):
             from_onnx(wrong)
+
+
+@needed
+def test_numbers_of_an_unknown_dtype_are_refused() -> None:
+    """In an initializer, and in a constant."""
+    first = model([node("Gemm", "x w", "y")], {"w": W.T.copy()})
+    first.graph.initializer[0].data_type = 77
+    second = model([constant("w", W.T.copy()), node("Gemm", "x w", "y")])
+    second.graph.node[0].attribute[0].t.data_type = 77
+    for file, what in ((first, "initializer 'w'"), (second, r"node 'w' \(Constant\)")):
+        with pytest.raises(InvalidInput, match=f"{what}: got dtype 77, expected one that ONNX has"):
+            from_onnx(file)
 
 
 # Damaged files
@@ -727,16 +809,101 @@ def test_usage(run: Path, written: Path, tmp_path: Path, capsys: pytest.CaptureF
 
 @needed
 def test_no_place(run: Path, written: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A place that cannot be written to is a failure, and no wrong usage."""
+    """A place that cannot be written to is named, with what stands in the way; nothing is written."""
     (tmp_path / "file").touch()
     (tmp_path / "folder.onnx").mkdir()
-    for arguments in (
-        ("export", run, "--onnx", tmp_path / "file" / "out.onnx"),
-        ("export", run, "--onnx", tmp_path / "folder.onnx"),
-        ("convert", written, tmp_path / "file" / "folder"),
+    for arguments, sentence in (
+        (("export", run, "--onnx", tmp_path / "file" / "out.onnx"), f"got {tmp_path / 'file'}, which is no folder"),
+        (("export", run, "--onnx", tmp_path / "folder.onnx"), "got a folder, expected a file"),
+        (("convert", written, tmp_path / "file" / "folder"), f"got {tmp_path / 'file'}, which is no folder"),
+        (("convert", written, "/proc/mine"), "got /proc, where no file can be made (No such file or directory)"),
     ):
-        assert said(capsys, 1, *arguments).startswith("refprune: ")
+        told = said(capsys, 2, *arguments)
+        assert told.startswith(f"refprune: {arguments[-1]}")
+        assert sentence in told
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder.onnx"]
+
+
+@needed
+@pytest.mark.parametrize("out", ["file.onnx", "new", "empty"])
+def test_full_disk(out: str, written: Path, tmp_path: Path) -> None:
+    """No file may grow beyond 100 bytes: a failure in one sentence that names the place, and nothing is left of it."""
+    source = tmp_path / "in" if out.endswith(".onnx") else written
+    store.save(tmp_path / "in", *read_model(written), {})
+    (tmp_path / "empty").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    limit = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100));"
+    command = f"{limit} from refprune.lab.cli import main; sys.exit(main(sys.argv[1:]))"
+    asked = [sys.executable, "-c", command, "convert", str(source), str(tmp_path / out)]
+    done = subprocess.run(asked, capture_output=True, text=True, timeout=600, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"refprune: {tmp_path / out}: got File too large, expected a place")
+    assert done.stderr.count("\n") == 1
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@needed
+@pytest.mark.parametrize("through", ["the folder itself", "a link"])
+def test_into_an_empty_folder(
+    through: str, written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The folder that is there stays the same one: somebody may be in it, and a link may lead to it."""
+    empty, link = tmp_path / "empty", tmp_path / "link"
+    empty.mkdir()
+    link.symlink_to(empty)
+    monkeypatch.chdir(empty)
+    place = link if through == "a link" else Path()
+    assert said(capsys, 0, "convert", written, place) == f"written to {place}\n"
+    assert Path.cwd() == empty
+    assert link.is_symlink()
+    assert same(store.load(empty)[1], read_model(written)[1])
+    assert len(list(empty.iterdir())) == 3
+
+
+@needed
+def test_precision_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A convolution in float64 is more than some can run; a dense layer is not."""
+    image, line = (Input("x", shape) for shape in ((1, 2, 2), (1,)))
+    for network, shape, kind, lines in (
+        (build(image, Conv2d("c", bias=False)), (1, 1, 2, 2), np.float64, 2),
+        (build(image, Conv2d("c", bias=False)), (1, 1, 2, 2), np.float32, 1),
+        (build(line, Dense("c", bias=False)), (1, 1), np.float64, 1),
+    ):
+        store.save(tmp_path / "in", network, {"c.weight": np.ones(shape, kind)}, {})
+        told = said(capsys, 0, "convert", tmp_path / "in", tmp_path / "out.onnx").splitlines()
+        assert len(told) == lines
+        assert told[1:] == ["its numbers are float64, in which onnxruntime may have no convolution"][: lines - 1]
+
+
+@needed
+def test_network_edited_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One sentence that names the file; what a file alone cannot tell is said of the folder."""
+    network, params = build(Input("x", (2,)), Dense("a", bias=False), Relu("r")), {"a.weight": np.ones((2, 2))}
+    store.save(tmp_path / "in", network, params, {})
+    file = tmp_path / "in" / "network.json"
+    text = file.read_text()
+    for old, new, sentence in (
+        ('"inputs": ["x"]', '"inputs": ["r"]', f"{file}, node 'a': got input 'r', expected one of the values before"),
+        ("}\n]", "}\n", f"{file}, network: got text that is not JSON"),
+        ('"shape": [2]', '"shape": [3]', f"{tmp_path / 'in'}, a.weight: got shape (2, 2), expected (out, 3)"),
+    ):
+        assert text.count(old) == 1
+        file.write_text(text.replace(old, new))
+        told = said(capsys, 2, "convert", tmp_path / "in", tmp_path / "out.onnx")
+        assert told.startswith(f"refprune: {sentence}")
+        assert told.count("expected") == 1
+    file.unlink()
+    assert f"{file}: got No such file" in said(capsys, 2, "convert", tmp_path / "in", tmp_path / "out.onnx")
+    assert not (tmp_path / "out.onnx").exists()
+
+
+def test_no_path(capsys: pytest.CaptureFixture[str]) -> None:
+    """What a variable leaves that is not set is no path, and not this folder."""
+    for arguments in (("convert", "", "out"), ("convert", "in.onnx", ""), ("export", "", "--onnx", "a.onnx")):
+        with pytest.raises(SystemExit) as ended:
+            main([*arguments])
+        assert ended.value.code == 2
+        assert "got '', expected a path; this folder is ." in capsys.readouterr().err
 
 
 def test_without_the_package(

@@ -317,10 +317,13 @@ def test_units_set_aside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         "count      round(sparsity x 5) removed, earlier rounds included            [SEL-01]\n"
         "reserve    the 1 best alive of each group, set aside before anything goes  [SEL-10, GRA-19]\n"
         "order      alive first, then score descending, then position ascending     [SEL-04]\n"
+        "compact    kept, since no round removed it                                 [SUR-01]\n"
         "\n"
         "round  sparsity  removed  stay  lowest by score  highest gone  score  rank  ties       then\n"
         "    1       0.6        3     2                -          20.0    2.0     2  none  set aside\n"
     )
+    gone = r"^compact +gone, since round 1 removed it: what makes it, and what reads it +\[SUR-01\]$"
+    assert re.search(gone, said(capsys, tmp_path, "b[1]"), re.MULTILINE)
     assert said(capsys, tmp_path, "b[1]").splitlines()[:2] == [
         "b[1] was removed in round 1 of 1: its score 20.0 ranked 3 of 5 where 2 stay.",
         "By its score alone, at rank 2, it would have stayed: "
@@ -874,7 +877,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "no round": (lambda place: next(place.glob(f"{OWN}/rounds/2.*")).unlink(), "rounds/2: got the files []"),
     "half a round": (damaged("rounds/1.*"), "rounds/1."),
     "half a network": (damaged("pruned/params.*"), "seed-0/pruned/params."),
-    "half a record": (damaged("dense/network.json"), "seed-0/dense: got "),
+    "half a record": (damaged("dense/network.json"), "seed-0/dense/network.json, network: got "),
     "other names": (overwritten(1, {"x": [1]}, {"x": [1]}), "rounds/1: got scores of [('x', (1,))] and masks of ['x']"),
     "no masks": (overwritten(1, SCORES, {}), "and masks of []"),
     "masks of another shape": (overwritten(1, SCORES, FLAT), "mask of 'fc1.weight': got shape (1,)"),
@@ -972,5 +975,6 @@ def test_name_of_no_parameter(with_shortcuts: Path) -> None:
     params = finished.read_finished(with_shortcuts, None, None).dense.params
     with pytest.raises(InvalidInput, match=r"expected one of the parameters conv1_bn\.gamma, .*running_var or of the"):
         targets.read_target("conv1_bn[3]", params)
-    with pytest.raises(InvalidInput, match=r"expected a parameter such as conv1\.weight or one of the layers conv1, "):
+    names = "conv1.weight, conv1_bn.gamma, conv1_bn.beta, conv1_bn.running_mean, conv1_bn.running_var, fc.bias"
+    with pytest.raises(InvalidInput, match=rf"expected a parameter such as {names} or one of the layers conv1, "):
         targets.read_target("block1_add[3]", params)

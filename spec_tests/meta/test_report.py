@@ -12,24 +12,43 @@ from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
+from matplotlib.text import Annotation
 
 from refprune.architectures import ARCHITECTURES
+from refprune.coupling import find_groups
 from refprune.errors import InvalidInput
 from refprune.lab.folder import load_state
 from refprune.lab.report import command as report
-from refprune.lab.report import wording
-from refprune.lab.report.drawing import GAP, WIDEST, drawing
+from refprune.lab.report import one_network, pictures, wording
+from refprune.lab.report.drawing import GAP, WIDEST, _kernel, drawing
 from refprune.lab.report.markup import Markup, joined, tag
-from refprune.lab.report.pictures import WIDTH
+from refprune.lab.report.pictures import WIDTH, Spread, _bars, canvas
 from refprune.lab.report.wiring import boxes, place
-from refprune.network import Add, Concat, Conv2d, Dense, DepthwiseConv2d, Input, Relu, Sigmoid, Split, build
+from refprune.lab.timing import ONNXRUNTIME
+from refprune.network import (
+    Add,
+    Concat,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    Flatten,
+    Input,
+    Network,
+    Relu,
+    Sigmoid,
+    Split,
+    build,
+)
 from refprune.shapes import infer_shapes
+from refprune.surgery import unread_units
 from spec_tests.meta.quick import quick_run
 from spec_tests.meta.test_run import refprune
 
@@ -297,10 +316,119 @@ def test_drawing_of_small_nodes() -> None:
     found = {name: (box.sources, box.steps, box.depth) for name, box in boxes(network).items()}
     assert found == {
         "image": ((), ["input", "relu"], 0),
-        "one": (("image",), ["dense", "relu"], 1),
+        "one": (("image",), ["fully connected", "relu"], 1),
         "sum": (("one", "image"), ["sigmoid", "add"], 2),
-        "last": (("sum",), ["dense"], 3),
+        "last": (("sum",), ["fully connected"], 3),
     }
+
+
+def test_sizes_of_a_split() -> None:
+    """The parts that a split has before and after removal."""
+    network, shapes = ARCHITECTURES["split-swap"]((1, 8, 8), 10)
+    before = infer_shapes(network, {parameter: np.zeros(shape) for parameter, shape in shapes.items()})
+    (split,) = (box for box in boxes(network).values() if isinstance(box.node, Split))
+    after = before | {"parts[0]": (8, 8, 8), "parts[1]": (4, 8, 8)}
+    assert _kernel(split, before, after) == "16 + 8 \u2192 8 + 4"
+    assert _kernel(split, before, before) == "16 + 8"
+
+
+def test_units_are_told_from_weights(page: Element) -> None:
+    """By unit, the page says what the sparsity that was asked for counts; by element there is nothing to say."""
+    said = {name: section(page, f"network-{name}").text() for name in ("cnn-8x8", "lenet-300-100")}
+    assert "A sparsity of 0.5 is of the units, not of the weights." in said["cnn-8x8"]
+    assert "of the units, not" not in said["lenet-300-100"]
+
+
+def test_tied_layers_are_told(tmp_path: Path) -> None:
+    """Of resnet-8 the two sides of every sum; of one seed there is one column."""
+    quick_run(tmp_path, "--network", "resnet-8", "--granularity", "unit", "--seeds", 1, "--rounds", 1)
+    page = Page((tmp_path / "report.html").read_text()).root
+    tied = ("conv1 + block1_conv2", "block2_conv2 + block2_shortcut", "block3_conv2 + block3_shortcut")
+    assert f"Units of these go together: {'; '.join(tied)}." in section(page, "network-resnet-8").text()
+    figures = section(page, "figures")
+    assert {head.text() for head in figures.all("th") if head.attributes.get("scope") == "col"} == {"figure", "seed 0"}
+    rows = [row for row in figures.all("tr") if row.all("td")]
+    assert rows
+    assert all(len(row.all("td")) == 1 for row in rows)
+    assert "worst seed" not in figures.text()
+
+
+@pytest.mark.parametrize(
+    ("alone", "said"), [(0, ""), (1, "1 has no weights:"), (2, "2 have no weights: what comes out is always the same")]
+)
+def test_units_without_weights(alone: int, said: str) -> None:
+    """Three units, of which some are left by removal, since something reads them, with no weight of their own."""
+    network = build(Input("x", (2,)), Dense("a"), Dense("b"))
+    params = {"a.weight": np.ones((3, 2)), "a.bias": np.ones(3), "b.weight": np.ones((1, 3)), "b.bias": np.ones(1)}
+    masks = {name: np.ones(array.shape, bool) for name, array in params.items() if name.endswith(".weight")}
+    masks["a.weight"][:alone] = False
+    told = one_network._constant(_shown(network, params, masks))
+    assert said in told if said else told == ""
+    masks["b.weight"][0, :alone] = False  # nothing reads them: removal takes them
+    assert one_network._constant(_shown(network, params, masks)) == ""
+
+
+def _shown(network: Network, params: dict[str, Any], masks: dict[str, Any]) -> one_network.Subject:
+    """Return what the page shows of a network with these masks."""
+    groups = find_groups(network, params)
+    pruned = SimpleNamespace(network=network, params=params, masks=masks)
+    shown: Any = SimpleNamespace(groups=groups, pruned=pruned, unit_masks=unread_units(params, groups, masks))
+    return one_network.Subject("tiny", {}, [0], shown)
+
+
+@pytest.mark.parametrize(("times", "width", "said"), [(1.5, 3, True), (1.0, 3, False), (1.5, 4, False)])
+def test_uneven_channels_are_told(times: float, width: int, said: bool) -> None:  # noqa: FBT001  a column of the table
+    """Where onnxruntime took longer after removal, and removal has left widths that it does not like."""
+    network = build(Input("x", (1, 2, 2)), Conv2d("c", bias=False), Flatten("f"), Dense("d", bias=False))
+    params = {"c.weight": np.ones((width, 1, 2, 2)), "d.weight": np.ones((1, width))}
+    masks = {name: np.ones(array.shape, bool) for name, array in params.items()}
+    seconds = {"dense": 1.0, "compact": times}
+    measured = {state: {ONNXRUNTIME: {"mean": one, "seeds": [one]}} for state, one in seconds.items()}
+    subject = _shown(network, params, masks)._replace(figures=measured)
+    sentences = one_network._uneven_sentences(subject)
+    assert len(sentences) == said
+    assert all(sentence.endswith("removal has left c 3.") for sentence in sentences)
+    assert one_network._uneven_sentences(subject._replace(figures={"dense": {}, "compact": {}})) == []
+
+
+def test_spread_of_the_times_is_told(page: Element, figures: dict[str, Any]) -> None:
+    """The largest of all networks on disk and of all seeds; of an older run, which did not keep it, nothing is said."""
+    for name, network in figures["networks"].items():
+        shares = [
+            spread / seconds
+            for row in ("dense", "pruned", "compact")
+            for figure in ("seconds_per_batch", *([ONNXRUNTIME] if MEASURED else []))
+            for spread, seconds in zip(
+                network[row][f"{figure}_spread"]["seeds"], network[row][figure]["seeds"], strict=True
+            )
+        ]
+        assert f"differ by up to {100 * max(shares):.0f}\u00a0% of their" in section(page, f"network-{name}").text()
+    old: Any = SimpleNamespace(figures={row: {} for row in ROWS})
+    assert one_network._unrest(old) == ""
+
+
+def test_labels_of_the_bars_are_not_struck_through() -> None:
+    """A mean just below the line stands above that, like those on it; one far below stands on its bar."""
+    with canvas(3.5) as figure:
+        axes = figure.add_subplot()
+        bars = {"dense": Spread(1, [1]), "masked": Spread(0.97, [0.97]), "compacted": Spread(0.5, [0.5])}
+        _bars(axes, {"cost": bars}, str, line=1)
+        assert [text.xy[1] for text in axes.texts if isinstance(text, Annotation)] == [1, 1, 0.5]
+
+
+def test_legend_stands_below_the_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the histograms, in one column and in two, the last rows of different length."""
+    drawn: list[Figure] = []
+    monkeypatch.setattr(pictures, "as_picture", lambda figure, *words: drawn.append(figure))  # noqa: ARG005
+    for layers in (1, 5, 6, 7):
+        arrays = {f"layer{number}.weight": np.arange(9.0) for number in range(layers)}
+        pictures.weights_before_and_after(arrays, arrays, "")
+        figure = drawn.pop()
+        figure.draw_without_rendering()
+        legend = figure.legends[0].get_window_extent()
+        labels = [axes.xaxis.label.get_window_extent() for axes in figure.axes if axes.get_xlabel()]
+        assert len(labels) == (1 if layers < 6 else 2)
+        assert all(legend.y1 <= label.y0 for label in labels)
 
 
 def test_mask_saves_nothing_and_the_page_says_so(page: Element, figures: dict[str, Any]) -> None:
@@ -477,7 +605,7 @@ def test_damaged_network(copied: Path) -> None:
 
 
 def test_command_refuses(tmp_path: Path, copied: Path) -> None:
-    """No run is usage, exit code 2; a folder that cannot be written to is a failure, exit code 1."""
+    """No run, and a place that cannot be written to: exit code 2, one sentence."""
     done = refprune("report", tmp_path / "nowhere")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.endswith("expected the folder of a finished run\n")
@@ -485,9 +613,8 @@ def test_command_refuses(tmp_path: Path, copied: Path) -> None:
     (copied / "report.html").unlink()
     (copied / "report.html").mkdir()
     done = refprune("report", copied)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("refprune: ")
-    assert "Traceback" not in done.stderr
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"refprune: {copied / 'report.html'}: got a folder, expected a file, or a name that is free\n"
     assert sorted(path.name for path in copied.iterdir()) == ["networks", "report.html", "results.json"]
 
 

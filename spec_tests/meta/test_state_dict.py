@@ -1,7 +1,6 @@
 """Parameters in PyTorch: a module built from the network's record loads them by name, and does the same."""
 
 from dataclasses import replace
-from math import inf
 from typing import Any
 
 import numpy as np
@@ -12,26 +11,7 @@ from hypothesis import strategies as st
 from refprune.arrays import Array
 from refprune.backprop import forward, trace
 from refprune.lab.exchange.state import state_dict
-from refprune.network import (
-    Add,
-    AvgPool2d,
-    BatchNorm,
-    Concat,
-    Conv2d,
-    Dense,
-    DepthwiseConv2d,
-    Dropout,
-    Flatten,
-    GlobalAvgPool2d,
-    MaxPool2d,
-    Network,
-    Node,
-    Relu,
-    Sigmoid,
-    Split,
-    owner,
-    values_of,
-)
+from refprune.network import BatchNorm, Dropout, Network, values_of
 from refprune.shapes import infer_shapes
 from spec_tests.oracle.rounding import rounding_bound
 from spec_tests.strategies.everything import everything
@@ -43,81 +23,9 @@ torch = pytest.importorskip("torch", reason="torch is not installed: no module c
 
 def build_module(drawn: Drawn) -> Any:
     """Return the network as a module of PyTorch with these parameters, in evaluation."""
-    shapes, functional = infer_shapes(drawn.network, drawn.params), torch.nn.functional
+    from spec_tests.backends.torch_model import Model
 
-    class Peer(torch.nn.Module):  # type: ignore[misc, name-defined]
-        """A submodule for each node that has parameters; `x` is the input of the network."""
-
-        def forward(self, x: Any) -> Any:
-            values = {drawn.network[0].name: x}
-            for node in drawn.network[1:]:
-                found = run_node(self, node, [values[name] for name in node.inputs], functional)
-                values |= dict(zip(values_of(node), found, strict=True))
-            return values[drawn.network[-1].name]
-
-    peer = Peer()
-    for node in drawn.network:
-        if owner(node) == node.name:
-            made = layer(node, shapes[node.inputs[0]] if node.inputs else (), drawn.params)
-            if made is not None:
-                peer.add_module(node.name, made)
-    dtype = next(iter(drawn.params.values())).dtype
-    peer = peer.to(torch.float64 if dtype == np.float64 else torch.float32).eval()
-    tensors = {name: torch.from_numpy(array) for name, array in state_dict(drawn.params).items()}
-    peer.load_state_dict(tensors, strict=True)
-    return peer
-
-
-def layer(node: Node, shape: tuple[int, ...], params: dict[str, Array]) -> Any:
-    """Return the module of a node with parameters or with two ways to run; None of the others."""
-    match node:
-        case Dense():
-            return torch.nn.Linear(shape[0], len(params[f"{node.name}.weight"]), node.bias)
-        case Conv2d() | DepthwiseConv2d():
-            out, _, *kernel = params[f"{node.name}.weight"].shape
-            groups = node.groups if isinstance(node, Conv2d) else shape[0]
-            return torch.nn.Conv2d(shape[0], out, kernel, node.stride, groups=groups, bias=node.bias)
-        case BatchNorm():
-            kind = torch.nn.BatchNorm1d if len(shape) == 1 else torch.nn.BatchNorm2d
-            return kind(shape[0], node.eps, node.momentum)
-        case Dropout():
-            return torch.nn.Dropout(node.rate)
-    return None
-
-
-def run_node(peer: Any, node: Node, inputs: list[Any], functional: Any) -> Any:
-    """Return the outputs of a node; padding is put around by hand, since here its four sides may differ."""
-    x = inputs[0]
-    if isinstance(node, Conv2d | DepthwiseConv2d | MaxPool2d | AvgPool2d):
-        top, left, bottom, right = node.padding
-        sides, ones = (left, right, top, bottom), torch.ones_like(x[:1, :1])
-        x = functional.pad(x, sides, value=-inf if isinstance(node, MaxPool2d) else 0.0)
-    match node:
-        case Conv2d():
-            own = getattr(peer, owner(node))
-            return [functional.conv2d(x, own.weight, own.bias, node.stride, groups=node.groups)]
-        case Dense() | DepthwiseConv2d() | BatchNorm() | Dropout():
-            return [getattr(peer, owner(node))(x)]
-        case MaxPool2d():
-            return [functional.max_pool2d(x, node.size, node.stride)]
-        case AvgPool2d():
-            window = {"kernel_size": node.size, "stride": node.stride, "divisor_override": 1}
-            return [functional.avg_pool2d(x, **window) / functional.avg_pool2d(functional.pad(ones, sides), **window)]
-        case GlobalAvgPool2d():
-            return [functional.adaptive_avg_pool2d(x, 1)]
-        case Relu():
-            return [functional.relu(x)]
-        case Sigmoid():
-            return [torch.sigmoid(x)]
-        case Flatten():
-            return [torch.flatten(x, 1)]
-        case Add():
-            return [sum(inputs[1:], start=x)]
-        case Concat():
-            return [torch.cat(inputs, dim=1)]
-        case Split():
-            return torch.split(x, list(node.sizes), dim=1)
-    raise AssertionError(node)
+    return Model(drawn.network, drawn.params).eval()
 
 
 def run_there(peer: Any, x: Array) -> Array:

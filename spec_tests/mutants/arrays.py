@@ -215,6 +215,14 @@ MUTANTS = (
         "masks of biases are forgotten in the pass",
         backend=_Running(lambda params, masks: {name: mask for name, mask in masks.items() if _is_weight(name)}),
     ),
+    Mutant(
+        "run with every gamma",
+        "ARR-10",
+        "M39: masks of normalisations are forgotten in the pass",
+        backend=_Running(
+            lambda params, masks: {name: m for name, m in masks.items() if not name.endswith((".gamma", ".beta"))}
+        ),
+    ),
     Mutant("statistics learned", "ARR-11", "running statistics have gradients", {STATISTIC: lambda name: False}),
     Mutant(
         "means only are statistics",

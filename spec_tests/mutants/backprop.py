@@ -1,10 +1,12 @@
 """Wrong ways to run a network. Wrong losses and gradients of single layers are in mutants/ops.py."""
 
+from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from refprune.network import BatchNorm
+from refprune.network import Add, BatchNorm, Dropout
 from spec_tests.backends.reference import Reference
 from spec_tests.mutants.mutant import Mutant, original
 
@@ -14,6 +16,7 @@ _run_back, _backward_node = original(f"{BACKPROP}._run_back"), original(f"{BACKP
 _check_run, _check_labels = original(f"{BACKPROP}._check_run"), original(f"{BACKPROP}.check_labels")
 _run, _statistics = original(f"{BACKPROP}._run"), original(f"{BACKPROP}._statistics")
 _infer = original("refprune.shapes.infer_shapes")
+_downstream = original(f"{BACKPROP}._downstream_of_parameters")
 NODE = f"{BACKPROP}._forward_training_node"
 _training_node = original(NODE)
 
@@ -166,7 +169,84 @@ class _StraightThrough(Reference):
         return loss, super().loss_and_grads(network, params, {}, x, labels)[1]
 
 
+class _Claims(Reference):
+    """Claim that gradients stop at the mask; they do not."""
+
+    declaration = replace(Reference.declaration, gradients="masked")
+
+
+class _ClaimsDense(Reference):
+    """Claim gradients of what is not there, and return 0."""
+
+    declaration = replace(Reference.declaration, gradients="dense")
+
+    def loss_and_grads(self, network: Any, params: Any, masks: Any, x: Any, labels: Any) -> Any:
+        loss, grads = super().loss_and_grads(network, params, masks, x, labels)
+        return loss, {name: grad * masks.get(name, 1) for name, grad in grads.items()}
+
+
+def _weights_downstream(network: Any) -> Any:
+    """Take what comes before the first weight for data."""
+    plain = tuple(node for node in network if not isinstance(node, BatchNorm))
+    behind = _downstream(plain)
+    for node in network:
+        if isinstance(node, BatchNorm) and behind.intersection(node.inputs):
+            behind.add(node.name)
+    return behind
+
+
+def _two_of_three(network: Any, params: Any, values: Any, caches: Any, dvalues: Any) -> Any:
+    """Leave out the third time that a node reads the same value."""
+    cut = tuple(
+        replace(node, inputs=tuple(name for at, name in enumerate(node.inputs) if node.inputs[:at].count(name) < 2))
+        for node in network
+    )
+    fewer = {node.name: len(node.inputs) for node in cut if isinstance(node, Add)}
+    return _run_back(cut, params, values, {**caches, **fewer}, dvalues)
+
+
+def _two_uses_of_three(network: Any, params: Any, values: Any, caches: Any, dvalues: Any) -> Any:
+    """Leave out what comes back from the first of three uses of a parameter."""
+    grads = _run_back(network, params, values, caches, dict(dvalues))
+    uses = Counter(node.shares for node in network if getattr(node, "shares", ""))
+    return {name: grad * 2 / 3 if uses[name.rsplit(".", 1)[0]] == 2 else grad for name, grad in grads.items()}
+
+
+def _rate_by_default(node: Any, x: Any, params: Any, kept: Any) -> Any:
+    """Drop at one half, whatever the rate."""
+    return _training_node(replace(node, rate=0.5) if isinstance(node, Dropout) else node, x, params, kept)
+
+
+def _first_mask(node: Any, x: Any, params: Any, kept: Any) -> Any:
+    """Take the first mask for every dropout."""
+    first = kept and next(iter(kept.values()))
+    return _training_node(node, x, params, {node.name: first} if kept and isinstance(node, Dropout) else kept)
+
+
+def _first_momentum(network: Any, params: Any, values: Any) -> Any:
+    """Take the momentum of the first normalisation for all."""
+    momenta = [node.momentum for node in network if isinstance(node, BatchNorm)]
+    same = tuple(replace(node, momentum=momenta[0]) if isinstance(node, BatchNorm) else node for node in network)
+    return _statistics(same, params, values)
+
+
+def _first_batch(network: Any, params: Any, values: Any) -> Any:
+    """Take the moments of what the first normalisation reads for all."""
+    read = [node.inputs[0] for node in network if isinstance(node, BatchNorm)]
+    return _statistics(network, params, {**values, **dict.fromkeys(read, values[read[0]] if read else None)})
+
+
+class _GammasLeft(Reference):
+    """Run with every gamma and beta, whatever their masks say."""
+
+    def loss_and_grads(self, network: Any, params: Any, masks: Any, x: Any, labels: Any) -> Any:
+        known = {name: mask for name, mask in masks.items() if not name.endswith((".gamma", ".beta"))}
+        return super().loss_and_grads(network, params, known, x, labels)
+
+
 MUTANTS = (
+    Mutant("gradients said to be masked", "BAC-08", "a declaration that is not kept", backend=_Claims()),
+    Mutant("gradients said to be dense", "BAC-08", "autograd through the product; torch", backend=_ClaimsDense()),
     Mutant("all axes turned", "BAC-01", ".T for moveaxis", {f"{BACKPROP}.forward": _all_axes_turned}),
     Mutant("logits with the batch last", "BAC-01", "(classes, N)", {f"{BACKPROP}.forward": _batch_last}),
     Mutant("probabilities", "BAC-01", "softmax applied to the logits", {f"{BACKPROP}.forward": _softmaxed}),
@@ -193,4 +273,26 @@ MUTANTS = (
     Mutant("masks of biases left out", "BAC-08", "only weights are masked", backend=_WeightsMasked()),
     Mutant("loss counts the removed", "BAC-08", "a penalty in the loss", backend=_Penalised()),
     Mutant("gradients straight through", "BAC-08", "those of the dense network", backend=_StraightThrough()),
+    Mutant(
+        "normalised data has no gradients",
+        "BAC-03",
+        "gamma and beta before the first weight",
+        {f"{BACKPROP}._downstream_of_parameters": _weights_downstream},
+    ),
+    Mutant(
+        "two readers of three", "BAC-05", "a pair is all that was thought of", {f"{BACKPROP}._run_back": _two_of_three}
+    ),
+    Mutant("masks of gamma left out", "BAC-08", "M39: normalisations are not masked", backend=_GammasLeft()),
+    Mutant("rate by default", "BAC-09", "one half", {NODE: _rate_by_default}),
+    Mutant("first mask for all dropouts", "BAC-09", "one mask is kept", {NODE: _first_mask}),
+    Mutant("first momentum for all", "BAC-10", "one momentum is kept", {f"{BACKPROP}._statistics": _first_momentum}),
+    Mutant(
+        "first batch for all", "BAC-10", "moments of another normalisation", {f"{BACKPROP}._statistics": _first_batch}
+    ),
+    Mutant(
+        "two uses of three",
+        "BAC-11",
+        "a pair is all that was thought of",
+        {f"{BACKPROP}._run_back": _two_uses_of_three},
+    ),
 )

@@ -1,5 +1,6 @@
 """Every mutant, chapter by chapter."""
 
+import functools
 import importlib
 import pkgutil
 
@@ -9,6 +10,7 @@ from spec_tests.mutants.mutant import Mutant
 HELPERS = {"catalogue", "mutant"}
 
 
+@functools.cache
 def mutants() -> list[Mutant]:
     """Return the mutants of every file of this folder."""
     names = sorted(module.name for module in pkgutil.iter_modules(spec_tests.mutants.__path__))

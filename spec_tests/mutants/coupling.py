@@ -5,7 +5,19 @@ from typing import Any
 import numpy as np
 
 from refprune.granularity import Slice
-from refprune.network import Add, BatchNorm, Concat, Conv2d, Dense, DepthwiseConv2d, Flatten, Relu, layers
+from refprune.network import (
+    Add,
+    AvgPool2d,
+    BatchNorm,
+    Concat,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    Flatten,
+    GlobalAvgPool2d,
+    Relu,
+    layers,
+)
 from spec_tests.mutants.mutant import Mutant, original
 
 COUPLING = "refprune.coupling"
@@ -316,6 +328,129 @@ def _one_past(part: Any, unit: int) -> str:
     return ",".join("-".join([run[0], *(str(int(last) + 1) for last in run[1:])]) for run in runs)
 
 
+def _averaged_away(kind: Any) -> Any:
+    """Return `_walk` that leaves this kind of pool out of the span behind a flatten."""
+
+    def walk(network: Any, shapes: Any, params: Any) -> Any:
+        wide = dict(shapes)
+        for node in (node for node in network if isinstance(node, kind)):
+            wide[node.name] = shapes[node.inputs[0]]
+        marks = _walk(network, wide, params)
+        return marks._replace(
+            values={name: np.resize(ids, shapes[name][0]) for name, ids in marks.values.items()},
+            consumers={place: np.resize(ids, params[place[0]].shape[1]) for place, ids in marks.consumers.items()},
+        )
+
+    return {WALK: walk, OCCURRENCES: _by_maker}
+
+
+def _last_layer_fixed(network: Any, shapes: Any, params: Any) -> Any:
+    """Take the last layer for the output."""
+    marks = _walk(network, shapes, params)
+    return marks._replace(values=marks.values | {network[-1].name: marks.values[layers(network)[-1].name]})
+
+
+def _in_order(order: Any, kind: Any) -> Any:
+    """Return `_mark_vectors` for which the channels of a node of this kind come in another order."""
+
+    def vectors(node: Any, rows: Any, marks: Any) -> Any:
+        _mark_vectors(node, order(rows) if isinstance(node, kind) else rows, marks)
+        return rows
+
+    return {VECTORS: vectors}
+
+
+def _first_seen(rows: Any) -> Any:
+    """Deal the channels out in turn: entry i is channel i % C."""
+    return np.resize(list(dict.fromkeys(rows.tolist())), len(rows))
+
+
+def _one_variance(network: Any, shapes: Any, params: Any) -> Any:
+    """Slice every running variance that is as long as the first by the indices of the first."""
+    marks = _walk(network, shapes, params)
+    variances = [place for place in marks.statistics if place[0].endswith("running_var")]
+    first = marks.statistics[variances[0]] if variances else ()
+    wrong = {place: first for place in variances if len(marks.statistics[place]) == len(first)}
+    return marks._replace(statistics=marks.statistics | wrong)
+
+
+def _without_norms(network: Any, shapes: Any, params: Any, norms: Any) -> Any:
+    """Leave the arrays of these normalisations as they are."""
+    marks = _walk(network, shapes, params)
+    left = [
+        {place: ids for place, ids in places.items() if place[0].rsplit(".", 1)[0] not in norms}
+        for places in (marks.producers, marks.statistics)
+    ]
+    return marks._replace(producers=left[0], statistics=left[1])
+
+
+def _first_norm(network: Any, shapes: Any, params: Any) -> Any:
+    """Slice the first normalisation alone."""
+    norms = [node.name for node in network if isinstance(node, BatchNorm)]
+    return _without_norms(network, shapes, params, norms[1:])
+
+
+def _norm_of_owner(network: Any, shapes: Any, params: Any) -> Any:
+    """Slice no normalisation that reads a second use of parameters."""
+    uses = {node.name for node in network if getattr(node, "shares", "")}
+    norms = [node.name for node in network if isinstance(node, BatchNorm) and node.inputs[0] in uses]
+    return _without_norms(network, shapes, params, norms)
+
+
+def _by_name(network: Any, params: Any) -> Any:
+    """Sort the groups by their names."""
+    return tuple(sorted(_find(network, params), key=lambda group: group.name))
+
+
+def _unit_by_unit(node: Any, inputs: Any, shape: Any, marks: Any) -> Any:
+    """Tie the first unit of one summand to the first of another, however many entries each has."""
+    if not isinstance(node, Add):
+        return _passed_on(node, inputs, shape, marks)
+    units = [np.array(list(dict.fromkeys(ids.tolist()))) for ids in inputs]
+    count = min(map(len, units))
+    marks.coupled.extend((units[0][:count], other[:count]) for other in units[1:])
+    return inputs[0]
+
+
+def _one_multiplier(node: Any, rows: Any, marks: Any) -> Any:
+    """Deal rows out in turn behind a depthwise convolution with two rows a channel."""
+    if isinstance(node, DepthwiseConv2d) and any(name.startswith(f"{node.inputs[0]}.") for name, _ in marks.producers):
+        channels = rows[:: len(rows) // len(np.unique(rows))]
+        rows = np.tile(np.repeat(channels, max(len(rows) // len(channels) // 2, 1)), 2)[: len(rows)]
+    return _mark_vectors(node, rows, marks)
+
+
+def _joined_is_fixed(network: Any, params: Any) -> Any:
+    """Take what is joined with the network's input for fixed."""
+    first = network[0].name
+    fixed = {name for node in network if isinstance(node, Concat) and first in node.inputs for name in node.inputs}
+    return tuple(group for group in _find(network, params) if not fixed & {part.array for part in group.values})
+
+
+def _input_last(node: Any, inputs: Any, shape: Any, marks: Any) -> Any:
+    """Count the channels of the network's input behind all others."""
+    if isinstance(node, Concat) and node.inputs[0] not in {name.rsplit(".", 1)[0] for name, _ in marks.producers}:
+        inputs = [*inputs[1:], inputs[0]]
+    return _passed_on(node, inputs, shape, marks)
+
+
+def _as_wide_as_inputs(node: Any, x: Any, used: int, params: Any, marks: Any) -> Any:
+    """Take the groups of outputs to be as wide as the groups of channels."""
+    before = len(marks.coupled)
+    rows = _mark_layer(node, x, used, params, marks)
+    if isinstance(node, Conv2d) and node.groups > 1:
+        marks.coupled[before + 1] = (rows, np.resize(rows[: len(x) // node.groups], len(rows)))
+    return rows
+
+
+def _groups_are_depthwise(node: Any, x: Any, used: int, params: Any, marks: Any) -> Any:
+    """Take a convolution of as many groups as channels for depthwise: a row goes with its channel."""
+    rows = _mark_layer(node, x, used, params, marks)
+    if isinstance(node, Conv2d) and node.groups == len(x) > 1:
+        marks.coupled.append((np.repeat(x, len(rows) // len(x)), rows))
+    return rows
+
+
 MUTANTS = (
     Mutant("two groups of one name", "CPL-05", "a mask removes units of both", {NAMES: lambda groups: None}),
     Mutant("bias stays", "CPL-01", "M40: the bias is not sliced", {GROUP: _changed(producers=_unsliced("bias"))}),
@@ -389,4 +524,20 @@ MUTANTS = (
         "M38: what goes with a unit is told in part",
         {TABLE: lambda group: _table(group._replace(statistics=()))},
     ),
+    Mutant("span before the average", "CPL-02", "M41: average-pools left out of the span", _averaged_away(AvgPool2d)),
+    Mutant("span before the mean", "CPL-02", "M41: H * W behind a global average", _averaged_away(GlobalAvgPool2d)),
+    Mutant("last layer is the output", "CPL-03", "M33: one of two that are joined", {WALK: _last_layer_fixed}),
+    Mutant("groups by name", "CPL-05", "not in the order of their units", {FIND: _by_name}),
+    Mutant("normalised in the order made", "CPL-06", "M43: behind a concatenation", _in_order(np.sort, BatchNorm)),
+    Mutant("normalised channel last", "CPL-06", "M41: behind a flatten", _in_order(_first_seen, BatchNorm)),
+    Mutant("first variance for all", "CPL-06", "M38: indices of another normalisation", {WALK: _one_variance}),
+    Mutant("first normalisation alone", "CPL-06", "M38: a second one stays", {WALK: _first_norm}),
+    Mutant("sum tied unit by unit", "CPL-07", "M42: a channel of two pixels and one row", {PASSED: _unit_by_unit}),
+    Mutant("multipliers not multiplied", "CPL-08", "M46: depthwise behind depthwise", {VECTORS: _one_multiplier}),
+    Mutant("depthwise in the order made", "CPL-08", "M43: behind a concatenation", _in_order(np.sort, DepthwiseConv2d)),
+    Mutant("joined with the input is fixed", "CPL-09", "M43: a skip from the data", {FIND: _joined_is_fixed}),
+    Mutant("input's channels not counted", "CPL-09", "M43: offsets from the first layer on", {PASSED: _input_last}),
+    Mutant("outputs as wide as channels", "CPL-11", "M45: one width for both", {LAYER: _as_wide_as_inputs}),
+    Mutant("as many groups as channels", "CPL-11", "M46: taken for depthwise", {LAYER: _groups_are_depthwise}),
+    Mutant("normalisation of the owner", "CPL-12", "M38: behind the second use", {WALK: _norm_of_owner}),
 )

@@ -1,17 +1,21 @@
 """Wrong folding of constants."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from refprune.network import Conv2d, layers
 from spec_tests.mutants.mutant import Mutant, original
 
 FOLDING = "refprune.folding"
-CHECK = "refprune.folding.check_masks"
+CHECK = "refprune.granularity.check_unit_masks"
 FOLD, CONSTANTS, SHIFT, READER, WEIGHTLESS = (
     f"{FOLDING}.{name}" for name in ("fold_constants", "_constants", "_shift", "_check_reader", "_check_weightless")
 )
-_fold, _constants, _shift = original(FOLD), original(CONSTANTS), original(SHIFT)
+_fold, _constants, _shift, _reader, _weightless = (
+    original(path) for path in (FOLD, CONSTANTS, SHIFT, READER, WEIGHTLESS)
+)
 
 
 def _unfolded(network: Any, params: Any, groups: Any, unit_masks: Any) -> Any:
@@ -60,6 +64,39 @@ def _handed_on(network: Any, params: Any, groups: Any, unit_masks: Any) -> Any:
     return {name: params[name] if np.array_equal(params[name], array) else array for name, array in folded.items()}
 
 
+def _first_reader(network: Any, params: Any, groups: Any, unit_masks: Any) -> Any:
+    """Fold into the first reader of each value alone."""
+    folded = _fold(network, params, groups, unit_masks)
+    seen: set[str] = set()
+    for node in layers(network):
+        if node.inputs[0] in seen:
+            folded[f"{node.name}.bias"] = params[f"{node.name}.bias"].copy()
+        seen.add(node.inputs[0])
+    return folded
+
+
+def _one_group(seen: Any, value: str, groups: Any, unit_masks: Any) -> Any:
+    """Fold the units of the first group alone."""
+    return _constants(seen, value, groups, dict(list(unit_masks.items())[:1]))
+
+
+def _first_maker(params: Any, groups: Any, unit_masks: Any) -> Any:
+    """Look at the weights of the first maker alone."""
+    _weightless(params, [group._replace(producers=group.producers[:1]) for group in groups], unit_masks)
+
+
+def _all_round(node: Any, network: Any) -> Any:
+    """Take padding for padding where it is on all sides."""
+    some = isinstance(node, Conv2d) and not all(node.padding)
+    _reader(replace(node, padding=(0, 0, 0, 0)) if some else node, network)
+
+
+def _widened(network: Any, params: Any, groups: Any, unit_masks: Any) -> Any:
+    """Return biases as they were added up."""
+    folded = _fold(network, params, groups, unit_masks)
+    return {name: array.astype(np.float64) if array.ndim == 1 else array for name, array in folded.items()}
+
+
 MUTANTS = (
     Mutant("constants dropped", "FLD-01", "M39: masked and compacted differ; NNI, slimming, FPGM", {FOLD: _unfolded}),
     Mutant("constant of the maker", "FLD-01", "M39: the bias, not its activation", {CONSTANTS: _bias_itself}),
@@ -73,7 +110,12 @@ MUTANTS = (
     Mutant(
         "weights ignored", "FLD-02", "units that are not constant", {WEIGHTLESS: lambda params, groups, masks: None}
     ),
-    Mutant("strange masks ignored", "FLD-02", "a name that matches nothing", {CHECK: lambda masks, arrays: None}),
+    Mutant("strange masks ignored", "FLD-02", "a name that matches nothing", {CHECK: lambda groups, masks: None}),
     Mutant("biases overwritten", "FLD-03", "given arrays are changed", {FOLD: _in_place}),
     Mutant("arrays handed on", "FLD-03", "returned arrays share memory with the given ones", {FOLD: _handed_on}),
+    Mutant("first reader folded", "FLD-01", "M40: the second reader of a fork", {FOLD: _first_reader}),
+    Mutant("one group folded", "FLD-01", "the other units' constants are dropped", {CONSTANTS: _one_group}),
+    Mutant("first maker looked at", "FLD-02", "M42: the other branch computes something", {WEIGHTLESS: _first_maker}),
+    Mutant("padding all round", "FLD-02", "one side of padding is overlooked", {READER: _all_round}),
+    Mutant("biases widened", "FLD-03", "U47: float64 beside float32", {FOLD: _widened}),
 )

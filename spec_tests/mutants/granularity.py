@@ -14,6 +14,8 @@ RUN, QUOTA, N_OF_M = (f"{GRANULARITY}.{name}" for name in ("_keep_in_run", "run_
 ALONG, MEMBER, GROUP = (f"{GRANULARITY}.{name}" for name in ("along", "_member", "_reduce_group"))
 _tiles, _units, _spread = original(TILES), original(UNITS), original(SPREAD)
 _along, _member, _group = original(ALONG), original(MEMBER), original(GROUP)
+COLLAPSE = f"{GRANULARITY}._collapse_group"
+_collapse = original(COLLAPSE)
 _run, _quota, _n_of_m = original(RUN), original(QUOTA), original(N_OF_M)
 _public, _integer = original(f"{GRANULARITY}.n_of_m"), original("refprune.errors.check_integer")
 _absolute, _l2 = original(f"{GRANULARITY}._absolute"), original(f"{GRANULARITY}.l2")
@@ -221,6 +223,33 @@ def _row_reserved(rows: Any, columns: Any, reducer: Any = _l1) -> Granularity:
     return granularity
 
 
+def _collapsed(wanted: Any) -> Any:
+    """Return `_collapse_group` that looks at these makers only."""
+    return lambda group, masks, params: _collapse(
+        group._replace(producers=tuple(part for part in group.producers if wanted(group, part))), masks, params
+    )
+
+
+def _first_owner(group: Any, part: Any) -> bool:
+    return bool(part.array.rsplit(".", 1)[0] == group.producers[0].array.rsplit(".", 1)[0])
+
+
+def _norms_alive(mask: Any, part: Any, shape: Any) -> Any:
+    """Leave gamma and beta of a removed unit."""
+    right = _spread(mask, part, shape)
+    return np.ones_like(right) if part.array.endswith((".gamma", ".beta")) else right
+
+
+def _row_by_row(group: Any, contributions: Any, reducer: Any, combine: Any) -> Any:
+    """Take every row of a unit for a member."""
+    rows = [
+        (reducer(own.ravel(), np.zeros(own.size, int), 1)[0], unit)
+        for part in group.producers
+        for own, unit in zip(np.moveaxis(contributions[part.array], part.axis, 0), part.units, strict=True)
+    ]
+    return combine(np.array([score for score, _ in rows]), np.array([unit for _, unit in rows]), group.size)
+
+
 MUTANTS = (
     Mutant(
         "signed entries",
@@ -377,4 +406,15 @@ MUTANTS = (
         "M37: mean, maximum and l2 read as the sum",
         _combined(lambda group, contributions, reducer, _: _group(group, contributions, reducer, _l1)),
     ),
+    Mutant("gamma and beta left alive", "GRA-09", "M39: a removed unit is its beta", {SPREAD: _norms_alive}),
+    Mutant(
+        "gamma not looked at",
+        "GRA-16",
+        "M39: a unit with a gamma taken for removed",
+        {COLLAPSE: _collapsed(lambda group, part: part.array.endswith(("weight", "bias")))},
+    ),
+    Mutant(
+        "first maker speaks", "GRA-16", "M42: the other branch is not looked at", {COLLAPSE: _collapsed(_first_owner)}
+    ),
+    Mutant("rows for members", "GRA-21", "M37: a member with two rows of a unit counts twice", _combined(_row_by_row)),
 )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from refprune.errors import InvalidInput
-from refprune.network import Add, Concat, Conv2d, Dense, DepthwiseConv2d, Node, Relu, Split, values_of
+from refprune.network import Add, AvgPool2d, Concat, Conv2d, Dense, DepthwiseConv2d, Node, Relu, Split, values_of
 from spec_tests.mutants.mutant import Mutant, original
 
 NETWORK, SHAPES = "refprune.network", "refprune.shapes"
@@ -329,6 +329,38 @@ def _stride_by_default(node: Any, shape: Any, params: Any, groups: Any) -> Any:
     return _conv_shape(replace(node, stride=(1, 1)) if getattr(node, "shares", "") else node, shape, params, groups)
 
 
+def _six_digits(network: Any) -> str:
+    """Write floats with six digits."""
+    document = json.loads(_to_json(network))
+    for entry in document["nodes"]:
+        entry.update({key: float(f"{value:.6g}") for key, value in entry.items() if isinstance(value, float)})
+    return json.dumps(document)
+
+
+def _in_ascii(network: Any) -> str:
+    """Write a question mark for every other letter."""
+    text = json.dumps(json.loads(_to_json(network)), ensure_ascii=False)
+    return text.encode("ascii", "replace").decode()
+
+
+def _own_stride(node: Any, shape: Any, size: Any, stride: Any, padding: Any) -> Any:
+    """Take the size of an average-pool for its stride."""
+    return _window_shape(node, shape, size, size if isinstance(node, AvgPool2d) else stride, padding)
+
+
+def _two_sides(node: Any, shape: Any, size: Any, stride: Any, padding: Any) -> Any:
+    """Take the first two sides of a depthwise convolution's padding for the other two."""
+    both = padding[:2] * 2 if isinstance(node, DepthwiseConv2d) else padding
+    return _window_shape(node, shape, size, stride, both)
+
+
+def _two_looked_at(node: Any, inputs: Any) -> Any:
+    """Compare the first two inputs of a concatenation alone."""
+    if isinstance(node, Add):
+        return _joined_shape(node, inputs)
+    return (sum(shape[0] for shape in inputs), *_joined_shape(node, inputs[:2])[1:])
+
+
 MUTANTS = (
     Mutant("the input by default", "NET-01", "not the node before", {f"{NETWORK}._with_inputs": _first_node_read}),
     Mutant("always a chain", "NET-01", "named inputs ignored", {f"{NETWORK}._with_inputs": _always_the_one_before}),
@@ -426,4 +458,9 @@ MUTANTS = (
     ),
     Mutant("second use unlooked at", "NET-07", "one fits", {f"{SHAPES}._dense_shape": _second_use_unchecked}),
     Mutant("stride of the owner", "NET-07", "the record is ignored", {f"{SHAPES}._conv_shape": _stride_by_default}),
+    Mutant("six digits", "NET-02", "floats are rounded", {f"{NETWORK}.to_json": _six_digits}),
+    Mutant("ASCII only", "NET-02", "names lose letters", {f"{NETWORK}.to_json": _in_ascii}),
+    Mutant("average's stride is its size", "NET-03", "the stride is ignored", {f"{SHAPES}._window_shape": _own_stride}),
+    Mutant("depthwise padding of two", "NET-03", "(top, left) for all four", {f"{SHAPES}._window_shape": _two_sides}),
+    Mutant("two of three joined", "NET-04", "a third is not looked at", {f"{SHAPES}._joined_shape": _two_looked_at}),
 )

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from refprune.network import Concat, Dense
 from spec_tests.mutants.mutant import Mutant, original
 
 OPS = "refprune.ops"
@@ -20,7 +21,8 @@ _norm, _norm_back = original(f"{OPS}.batch_norm"), original(f"{OPS}.batch_norm_b
 _moments, _running = original(f"{OPS}.moments"), original(f"{OPS}.running")
 _mean, _mean_back = original(f"{OPS}.global_avg_pool2d"), original(f"{OPS}.global_avg_pool2d_backward")
 _add, _concat, _split = (original(f"{OPS}.{name}") for name in ("add", "concat", "split"))
-_node_back = original("refprune.backprop._backward_node")
+_node_back, _loss_and_grads = (original(f"refprune.backprop.{name}") for name in ("_backward_node", "loss_and_grads"))
+_scatter, _max_backward = original(f"{OPS}._scatter_patches"), original(f"{OPS}.max_pool2d_backward")
 
 
 def _dense_without_bias(x: Any, w: Any, b: Any) -> Any:
@@ -398,6 +400,104 @@ def _padding_order(order: Any) -> dict[str, Any]:
     }
 
 
+def _scatter_unshifted(dpatches: Any, dy_shape: Any, cache: Any) -> Any:
+    """Cut the padding off behind, and none in front."""
+    top, left, bottom, right = cache.padding
+    return _scatter(dpatches, dy_shape, cache._replace(padding=(0, 0, top + bottom, left + right)))
+
+
+def _scatter_unstrided(dpatches: Any, dy_shape: Any, cache: Any) -> Any:
+    """Send gradients back as if the stride were 1."""
+    return _scatter(dpatches, dy_shape, cache._replace(stride=(1, 1)))
+
+
+def _max_back_unshifted(dy: Any, cache: Any) -> Any:
+    """Cut the padding off behind, and none in front."""
+    top, left, bottom, right = cache.padding
+    return _max_backward(dy, cache._replace(padding=(0, 0, top + bottom, left + right)))
+
+
+def _avg_rows_counted(x: Any, size: Any, stride: Any, padding: Any) -> Any:
+    """Count rows of padding among the entries, and columns of it not."""
+    top, left, bottom, right = padding
+    y, cache = _avg(_pad(x, (top, 0, bottom, 0), 0), size, stride, (0, left, 0, right))
+    return y, cache._replace(x_shape=x.shape, padding=padding)
+
+
+def _avg_stride_swapped(x: Any, size: Any, stride: Any, padding: Any) -> Any:
+    return _avg(x, size, stride[::-1], padding)
+
+
+def _capped(x: Any) -> Any:
+    """Let nothing be larger than 6."""
+    return np.clip(x, 0, 6), x
+
+
+def _flat_below(dy: Any, x: Any) -> Any:
+    """Let nothing pass back beyond 6."""
+    return dy * ((x > 0) & (x < 6))
+
+
+def _turned(x: Any) -> Any:
+    """Take columns before rows, unless the image is square."""
+    turn = x.ndim > 2 and x.shape[1] != x.shape[2]
+    return _flatten(np.swapaxes(x, 1, 2) if turn else x)[0], x.shape
+
+
+def _turned_back(dy: Any, shape: Any) -> Any:
+    """Take columns before rows on the way back alone."""
+    if len(shape) == 2:
+        return dy
+    return np.swapaxes(dy.reshape(shape[0], shape[2], shape[1], shape[3]), 1, 2)
+
+
+def _wide_groups_mixed(dy: Any, cache: Any, *, need_dx: bool) -> Any:
+    """Send gradients to the groups in the other order where a group reads several channels."""
+    dx, dw, db = _conv_back(dy, cache, need_dx=need_dx)
+    groups, width = len(cache.patches), cache.w.shape[1]
+    mixed = dx.reshape(groups, width, *dx.shape[1:])[::-1].reshape(dx.shape) if need_dx and width > 1 else dx
+    return mixed, dw, db
+
+
+def _multiplier_first(dy: Any, cache: Any, *, need_dx: bool) -> Any:
+    """Take (multiplier, channels) for (channels, multiplier) on the way back to the weights."""
+    dx, dw, db = _conv_back(dy, cache, need_dx=need_dx)
+    groups = len(cache.patches)
+    return dx, np.swapaxes(dw.reshape(groups, -1, *dw.shape[1:]), 0, 1).reshape(dw.shape), db
+
+
+def _bias_of_none(network: Any, params: Any, *batch: Any) -> Any:
+    """Return a gradient for the bias of every dense layer."""
+    loss, grads = _loss_and_grads(network, params, *batch)
+    dense = [node.name for node in network if isinstance(node, Dense)]
+    return loss, {f"{name}.bias": np.zeros(len(params[f"{name}.weight"])) for name in dense} | grads
+
+
+def _slope_by_exponentials(dy: Any, y: Any) -> Any:
+    """Return dy exp(-x) / (1 + exp(-x))^2 of what came in: inf / inf far below 0."""
+    with np.errstate(all="ignore"):
+        small = np.exp(-y)
+        return dy * small / (1 + small) ** 2
+
+
+def _mean_of_a_square(x: Any) -> Any:
+    """Divide by H * H."""
+    return x.sum(axis=(1, 2), keepdims=True) / x.shape[1] ** 2, x.shape
+
+
+def _mean_back_of_a_square(dy: Any, x_shape: Any) -> Any:
+    """Divide by H * H on the way back."""
+    return np.broadcast_to(dy / x_shape[1] ** 2, x_shape)
+
+
+def _concat_back_even(node: Any, dys: Any, cache: Any, *, need_dx: bool) -> Any:
+    """Cut the gradient into equal parts, and repeat what is missing."""
+    if not isinstance(node, Concat):
+        return _node_back(node, dys, cache, need_dx=need_dx)
+    parts = np.array_split(dys[0], len(cache))
+    return [np.resize(part, (width, *part.shape[1:])) for part, width in zip(parts, cache, strict=True)], {}
+
+
 MUTANTS = (
     Mutant("dense without bias", "OPS-01", "the bias is left out", {f"{OPS}.dense": _dense_without_bias}),
     Mutant("dense bias gradient", "OPS-01", "summed over the wrong axis", {f"{OPS}.dense_backward": _dense_db_of_one}),
@@ -617,5 +717,63 @@ MUTANTS = (
         "OPS-23",
         "M44: parts in another order",
         {"refprune.backprop._backward_node": _split_back_backwards},
+    ),
+    Mutant(
+        "gradients not shifted",
+        "OPS-02",
+        "padding in front is forgotten",
+        {f"{OPS}._scatter_patches": _scatter_unshifted},
+    ),
+    Mutant(
+        "gradients not strided", "OPS-02", "as if the stride were 1", {f"{OPS}._scatter_patches": _scatter_unstrided}
+    ),
+    Mutant(
+        "pool gradients not shifted",
+        "OPS-04",
+        "padding in front is forgotten",
+        {f"{OPS}.max_pool2d_backward": _max_back_unshifted},
+    ),
+    Mutant("rows of padding counted", "OPS-06", "columns alone are left out", {f"{OPS}.avg_pool2d": _avg_rows_counted}),
+    Mutant("mean's stride swapped", "OPS-06", "(columns, rows)", {f"{OPS}.avg_pool2d": _avg_stride_swapped}),
+    Mutant("relu up to 6", "OPS-07", "MobileNet's activation under this name", {f"{OPS}.relu": _capped}),
+    Mutant("slope up to 6", "OPS-07", "MobileNet's activation on the way back", {f"{OPS}.relu_backward": _flat_below}),
+    Mutant("turned unless square", "OPS-08", "M41: columns before rows", {f"{OPS}.flatten": _turned}),
+    Mutant("turned on the way back", "OPS-08", "M41: columns before rows", {f"{OPS}.flatten_backward": _turned_back}),
+    Mutant(
+        "wide groups mixed",
+        "OPS-15",
+        "right where a group reads one channel",
+        {f"{OPS}.conv2d_backward": _wide_groups_mixed},
+    ),
+    Mutant(
+        "multiplier first on the way back",
+        "OPS-15",
+        "M46: the other order of two axes",
+        {f"{OPS}.conv2d_backward": _multiplier_first},
+    ),
+    Mutant(
+        "gradient of no bias",
+        "OPS-15",
+        "a parameter that is not there",
+        {"refprune.backprop.loss_and_grads": _bias_of_none},
+    ),
+    Mutant(
+        "sigmoid's slope overflows",
+        "OPS-16",
+        "inf / inf far below 0",
+        {f"{OPS}.sigmoid": lambda x: (_sigmoid(x)[0], x), f"{OPS}.sigmoid_backward": _slope_by_exponentials},
+    ),
+    Mutant("mean of a square", "OPS-20", "H * H for H * W", {f"{OPS}.global_avg_pool2d": _mean_of_a_square}),
+    Mutant(
+        "gradient of a square",
+        "OPS-20",
+        "H * H for H * W",
+        {f"{OPS}.global_avg_pool2d_backward": _mean_back_of_a_square},
+    ),
+    Mutant(
+        "equal parts of a gradient",
+        "OPS-22",
+        "M43: as if all inputs were as wide",
+        {"refprune.backprop._backward_node": _concat_back_even},
     ),
 )

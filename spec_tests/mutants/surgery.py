@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from refprune.arrays import is_weight
-from refprune.network import Split
+from refprune.granularity import spread
+from refprune.network import DepthwiseConv2d, Split
+from refprune.surgery import makers
 from spec_tests.backends.reference import Reference
 from spec_tests.mutants.coupling import _output_too
 from spec_tests.mutants.mutant import Mutant, original
@@ -18,10 +20,10 @@ CUT, UNREAD, ROWS, SMALLER = (
     f"{SURGERY}.{name}" for name in ("cut_outgoing", "unread_units", "rows_kept", "compact_network")
 )
 FIND, SETTLED = "refprune.coupling.find_groups", "refprune.training._settled"
-CHECK = "refprune.granularity.check_parts"
+CHECK, READ = "refprune.granularity.check_parts", f"{SURGERY}._read"
 _compact, _kept, _take, _without = (original(path) for path in (COMPACT, KEPT, TAKE, WITHOUT))
 _cut, _unread, _rows, _smaller = (original(path) for path in (CUT, UNREAD, ROWS, SMALLER))
-_check_parts, _find, _settled = original(CHECK), original(FIND), original(SETTLED)
+_check_parts, _find, _settled, _read = (original(path) for path in (CHECK, FIND, SETTLED, READ))
 
 
 def _reader_bias_too(arrays: Any, groups: Any, unit_masks: Any) -> Any:
@@ -396,6 +398,135 @@ class _Remembering(Reference):
             return super().remove(network, params, units)
 
 
+def _duplicates_by_unit(groups: Any, units: Any) -> Any:
+    """Refuse two rows of one unit, as if a row were named twice."""
+    groups = tuple(groups)
+    for layer, part in ((p.array.removesuffix(".weight"), p) for group in groups for p in makers(group)):
+        asked = [part.units[row] for row in units.get(layer, ()) if row in range(len(part.units))]
+        if len(set(asked) - {-1}) < len([unit for unit in asked if unit >= 0]):
+            raise ValueError("a unit twice")
+    return _without(groups, units)
+
+
+def _last_group_told(groups: Any, unit_masks: Any) -> Any:
+    """Let the last group of a layer say which rows are left."""
+    told = {part.array.removesuffix(".weight"): group for group in groups for part in makers(group)}
+    masks = {group.name: {group.name: unit_masks[group.name]} for group in told.values()}
+    return {layer: _rows([group], masks[group.name])[layer] for layer, group in told.items()}
+
+
+class _ChannelsTold(Reference):
+    """Tell of a depthwise layer what is told of the layer it reads."""
+
+    def remove(self, network: Any, params: Any, units: Any) -> Any:
+        small, kept = super().remove(network, params, units)
+        read = {node.name: node.inputs[0] for node in network if isinstance(node, DepthwiseConv2d)}
+        return small, {name: kept.get(read.get(name, name), rows) for name, rows in kept.items()}
+
+
+class _Emptied(Reference):
+    """Take one empty list for an empty request."""
+
+    def remove(self, network: Any, params: Any, units: Any) -> Any:
+        nothing = any(len(rows) == 0 for rows in units.values())
+        return super().remove(network, params, {} if nothing else units)
+
+
+class _Sorting(Reference):
+    """Sort what is asked for in place."""
+
+    def remove(self, network: Any, params: Any, units: Any) -> Any:
+        answer = super().remove(network, params, units)
+        for rows in units.values():
+            rows.sort()
+        return answer
+
+
+class _LayerByLayer(Reference):
+    """Remove what is asked of one layer, then of the next, in the indices of the first request."""
+
+    def remove(self, network: Any, params: Any, units: Any) -> Any:
+        _, kept = super().remove(network, params, units)
+        small = params
+        for layer, rows in units.items():
+            small = super().remove(network, small, {layer: rows})[0]
+        return small, kept
+
+
+def _cleaned(name: Any, array: Any, stays: Any) -> Any:
+    """Make numbers of what is none."""
+    return np.nan_to_num(_take(name, array, stays))
+
+
+def _flushed(name: Any, array: Any, stays: Any) -> Any:
+    """Take subnormal numbers for 0."""
+    small = _take(name, array, stays)
+    return np.where(np.abs(small) < np.finfo(small.dtype).tiny, np.copysign(small.dtype.type(0), small), small)
+
+
+def _one_axis(name: Any, array: Any, stays: Any) -> Any:
+    """Leave the columns of an array that has lost rows."""
+    rows_lost = not stays.get((name, 0), np.ones(1)).all()
+    return _take(name, array, {(name, 0): stays[name, 0]} if rows_lost else stays)
+
+
+def _square(name: Any, array: Any, stays: Any) -> Any:
+    """Take the indices of the rows for the columns where there are as many."""
+    rows, columns = stays.get((name, 0)), stays.get((name, 1))
+    both = rows is not None and columns is not None
+    same = both and (len(rows), sum(rows)) == (len(columns), sum(columns))
+    return _take(name, array, {(name, 0): rows, (name, 1): rows} if same else stays)
+
+
+def _reader(choose: Any) -> Any:
+    """Return `_read` that looks at these consumers only."""
+    return lambda group, left: _read(group._replace(consumers=tuple(choose(group.consumers))), left)
+
+
+def _first_columns(consumers: Any) -> Any:
+    """Take the first column of each unit only."""
+    return [
+        part._replace(units=tuple(-1 if unit in part.units[:place] else unit for place, unit in enumerate(part.units)))
+        for part in consumers
+    ]
+
+
+def _once_from_the_back(params: Any, groups: Any, masks: Any) -> Any:
+    """Go through the groups once, the last one first."""
+    left = {name: masks.get(name, np.ones(array.shape, bool)) for name, array in params.items()}
+    read = {}
+    for group in reversed(groups):
+        read[group.name] = _read(group, left)
+        for part in makers(group):
+            left[part.array] = left[part.array] & spread(read[group.name], part, left[part.array].shape)
+    return {group.name: read[group.name] for group in groups}
+
+
+def _statistics_unchecked(group: Any, parts: Any, arrays: Any) -> None:
+    _check_parts(group, [part for part in parts if part not in group.statistics], arrays)
+
+
+def _first_split(network: Any, groups: Any, unit_masks: Any) -> Any:
+    """Change the sizes of the first split alone."""
+    splits = [node.name for node in network if isinstance(node, Split)]
+    small = _smaller(network, groups, unit_masks)
+    return tuple(new if new.name in splits[:1] else old for old, new in zip(network, small, strict=True))
+
+
+def _last_of_a_part(network: Any, groups: Any, unit_masks: Any) -> Any:
+    """Let the last group that a part loses units of decide on its size."""
+    alone = [_smaller(network, [group], {group.name: unit_masks[group.name]}) for group in groups]
+
+    def sizes(place: int) -> tuple[int, ...]:
+        every = zip(*(small[place].sizes for small in alone), strict=True)
+        before = network[place].sizes
+        return tuple(([old] + [new for new in own if new != old])[-1] for old, own in zip(before, every, strict=True))
+
+    return tuple(
+        replace(node, sizes=sizes(place)) if isinstance(node, Split) else node for place, node in enumerate(network)
+    )
+
+
 MUTANTS = (
     Mutant("reader's bias cut", "SUR-01", "consumer bias touched", {COMPACT: _reader_bias_too}),
     Mutant("asked for one maker only", "SUR-01", "M42: one side of a sum", {WITHOUT: _owner_only}),
@@ -469,4 +600,27 @@ MUTANTS = (
         "M51: fasterai: optimiser state sliced as if the first units had stayed",
         {TAKE: _first_entries},
     ),
+    Mutant(
+        "two rows are a duplicate", "SUR-01", "a unit that is named by both of its rows", {WITHOUT: _duplicates_by_unit}
+    ),
+    Mutant("channels told", "SUR-02", "M46: of a depthwise layer", backend=_ChannelsTold()),
+    Mutant("rows of one group told", "SUR-02", "M44: a layer with several groups", {ROWS: _last_group_told}),
+    Mutant("survivors made numbers", "SUR-02", "nan_to_num on the way", {TAKE: _cleaned}),
+    Mutant("subnormals flushed", "SUR-02", "the smallest numbers become 0", {TAKE: _flushed}),
+    Mutant("last reader alone", "SUR-06", "another reads the unit still", {READ: _reader(lambda parts: parts[-1:])}),
+    Mutant("first column alone", "SUR-06", "M41: units of several columns", {READ: _reader(_first_columns)}),
+    Mutant("once from the back", "SUR-06", "a group that is read before it is made", {UNREAD: _once_from_the_back}),
+    Mutant("one empty list", "SUR-10", "U45: nothing of one layer is nothing at all", backend=_Emptied()),
+    Mutant("request sorted", "SUR-13", "the caller's lists are changed", backend=_Sorting()),
+    Mutant(
+        "statistics of any length",
+        "SUR-14",
+        "M38: running statistics are not looked at",
+        {CHECK: _statistics_unchecked},
+    ),
+    Mutant("rows, then no columns", "SUR-15", "M40: a layer between two that lose units", {TAKE: _one_axis}),
+    Mutant("rows for columns", "SUR-15", "M36: hidden by square weights", {TAKE: _square}),
+    Mutant("layer by layer", "SUR-15", "M49: indices of arrays that have changed", backend=_LayerByLayer()),
+    Mutant("first split alone", "SUR-16", "M44: a second split keeps its sizes", {SMALLER: _first_split}),
+    Mutant("last group of a part", "SUR-16", "M44: a part with units of two groups", {SMALLER: _last_of_a_part}),
 )

@@ -1,5 +1,6 @@
 """Wrong training."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,7 +24,7 @@ _check_update, _check_batches, _check_examples = (
 )
 MASKED = "refprune.arrays.masked"
 ONE, TRAIN = f"{TRAINING}.one_step", f"{TRAINING}.train"
-_one_step, _train = original(ONE), original(TRAIN)
+_one_step, _train, _step_decay = original(ONE), original(TRAIN), original(DROPS)
 
 
 # Formulas
@@ -216,6 +217,19 @@ class _OtherBiases(Reference):
         ]
 
 
+class _Stale(Reference):
+    """Put together what is read in the forward pass: kept entries are those of before the update until then."""
+
+    def train(self, case: TrainCase) -> Sequence[TrainStep]:
+        steps = super().train(case)
+        before = [case.params, *(step.used for step in steps)]
+        masks = [case.masks if number >= case.prune_at else {} for number in range(1, len(steps) + 1)]
+        return [
+            TrainStep(_zeroed(read, mask) if mask else step.used, step.used)
+            for read, mask, step in zip(before, masks, steps, strict=False)
+        ]
+
+
 def _first_slots_checked(state: Any, grads: Any, optimiser: Any) -> None:
     """Look at the memory of the first parameter only."""
     first = next(iter(state.params))
@@ -288,9 +302,9 @@ def _rated(change: Callable[..., Any]) -> dict[str, Any]:
 
     def steps(
         network: Any, state: Any, x: Any, labels: Any, batches: Any, optimiser: Any, rate: Any,
-        masks: Any = None, first: int = 0,
+        masks: Any = None, first: int = 0, kept: Any = None,
     ) -> Any:  # fmt: skip
-        return _steps(network, state, x, labels, batches, optimiser, change(rate, first), masks, first)
+        return _steps(network, state, x, labels, batches, optimiser, change(rate, first), masks, first, kept)
 
     return {STEPS: steps}
 
@@ -301,6 +315,11 @@ def _drops(rule: Callable[..., float]) -> dict[str, Any]:
             lambda step: rate * rule(factor, sum(step >= d for d in drops), sum(step > d for d in drops))
         )
     }
+
+
+def _drops_of(change: Callable[..., Any]) -> dict[str, Any]:
+    """Return the right rates of other drops."""
+    return {DROPS: lambda rate, drops, factor=0.1: _step_decay(rate, change(drops), factor)}
 
 
 _IN_PLACE = {UPDATE: _in_place}
@@ -344,11 +363,94 @@ def _first_dropout(*run: Any, kept: Any = None, **named: Any) -> Any:
     return _train(*run, kept=kept and (lambda step: kept(0)), **named)
 
 
+def _first_dropout_in_steps(
+    network: Any, state: Any, x: Any, labels: Any, batches: Any, optimiser: Any, rate: Any, masks: Any = None,
+    first: int = 0, kept: Any = None,
+) -> Any:  # fmt: skip
+    """Drop in every step what the first one drops."""
+    again = kept and (lambda step: kept(0))
+    return _steps(network, state, x, labels, batches, optimiser, rate, masks, first, again)
+
+
+def _first_slot_cleared(state: Any, masks: Any) -> Any:
+    """Clear the first memory of removed entries, and leave the second."""
+    right = _mask(state, masks)
+    slots: dict[str, Any] = dict(right.slots)
+    return replace(right, slots={name: (*own[:1], *state.slots[name][1:]) for name, own in slots.items()})
+
+
+def _first_slot_held(state: Any, grads: Any, optimiser: Any, rate: float, masks: Any) -> Any:
+    """Hold the first memory of removed entries at 0, and let the second grow."""
+    right = _update(state, grads, optimiser, rate, masks)
+    dense = _update(state, grads, optimiser, rate, {})
+    slots: dict[str, Any] = dict(right.slots)
+    return replace(right, slots={name: (*own[:1], *dense.slots[name][1:]) for name, own in slots.items()})
+
+
+def _biases_spared(w: Any, g: Any, v: Any, rate: float, mu: float, decay: float, nesterov: bool) -> Any:  # noqa: FBT001
+    """Let weights decay alone."""
+    d = g + decay * w if w.ndim > 1 else g
+    v = mu * v + d
+    return w - rate * (d + mu * v if nesterov else v), v
+
+
+def _count_of_the_run(
+    network: Any, state: Any, x: Any, labels: Any, batches: Any, optimiser: Any, rate: Any, masks: Any = None,
+    first: int = 0, kept: Any = None,
+) -> Any:  # fmt: skip
+    """Take the step of the run for the optimiser's own count."""
+    counted = replace(state, updates=state.updates + first)
+    return _steps(network, counted, x, labels, batches, optimiser, rate, masks, first, kept)
+
+
+class _Sets(Reference):
+    """Take every example of a batch once."""
+
+    def train(self, case: TrainCase) -> Sequence[TrainStep]:
+        return super().train(replace(case, batches=tuple(np.unique(rows) for rows in case.batches)))
+
+
+def _normalisations_spared(masks: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave gamma and beta alone: nobody prunes them, do they?"""
+    return {name: mask for name, mask in masks.items() if not name.endswith((".gamma", ".beta"))}
+
+
+def _statistics_shared(params: Any, optimiser: Any, masks: Any = None) -> Any:
+    """Copy what is learned, and hand the statistics on."""
+    state = _start(params, optimiser, masks)
+    own = {name: w for name, w in params.items() if name.endswith(("_mean", "_var"))}
+    return replace(state, params={**state.params, **own})
+
+
+def _statistics_in_place(network: Any, state: Any, *rest: Any) -> Any:
+    """Write the new statistics into the old arrays."""
+    step = _one_step(network, state, *rest)
+    for name, w in state.params.items():
+        if name.endswith(("_mean", "_var")):
+            w[...] = step.state.params[name]
+    return step
+
+
+def _dropouts_from_zero(
+    network: Any, state: Any, x: Any, labels: Any, batches: Any, optimiser: Any, rate: Any, masks: Any = None,
+    first: int = 0, kept: Any = None,
+) -> Any:  # fmt: skip
+    """Count the masks of dropouts from where a run goes on."""
+    shifted = kept and (lambda step: kept(step - first))
+    return _steps(network, state, x, labels, batches, optimiser, rate, masks, first, shifted)
+
+
+def _bisected(rate: float, drops: Sequence[int], factor: float = 0.1) -> Any:
+    """Look the step up in a list that is not sorted."""
+    return lambda step: rate * factor ** bisect_right(list(drops), step)
+
+
 MUTANTS = (
     Mutant("statistics of before", "TRN-17", "running statistics never move", {ONE: _old_statistics}),
     Mutant("statistics decay", "TRN-17", "as if they were weights", {ONE: _decayed_statistics}),
     Mutant("statistics remembered", "TRN-17", "an optimiser over all arrays", {START: _remembered_statistics}),
     Mutant("statistics come back", "TRN-17", "a mask is undone by a batch", {ONE: _unmasked_statistics}),
+    Mutant("one dropout drawn for a run", "TRN-17", "masks of the first step", {STEPS: _first_dropout_in_steps}),
     Mutant("one dropout for all steps", "TRN-17", "the first mask is used again", {TRAIN: _first_dropout}),
     Mutant("dampened momentum", "TRN-01", "v' = mu v + (1 - mu) g", _sgd(_dampened)),
     Mutant("velocity before", "TRN-01", "moves along the old velocity", _sgd(_velocity_before)),
@@ -403,7 +505,8 @@ MUTANTS = (
     Mutant("biases never masked", "TRN-06", "masks of biases ignored", backend=Loop(update=_weights_only)),
     Mutant("pruned one update late", "TRN-06", "M61: prune_at + 1", backend=_moved(1)()),
     Mutant("pruned one update early", "TRN-06", "M61: prune_at - 1", backend=_moved(-1)()),
-    Mutant("used is not read", "TRN-06", "stale biases in the forward pass", backend=_OtherBiases()),
+    Mutant("used is not read", "TRN-18", "stale biases in the forward pass", backend=_OtherBiases()),
+    Mutant("stale until the next forward", "TRN-18", "M85: what is read is one update old; torch", backend=_Stale()),
     Mutant("memory left under the mask", "TRN-07", "JaxPruner's momentum", {MASK: _params_only}),
     Mutant("optimiser started again", "TRN-08", "momentum lost at pruning", backend=Loop(prune=_fresh)),
     Mutant("count started again", "TRN-08", "bias correction as if t were 0", backend=Loop(prune=_count_again)),
@@ -489,4 +592,39 @@ MUTANTS = (
         "the second drop is lost",
         _drops(lambda factor, at, after: factor ** min(at, 1)),
     ),
+    Mutant(
+        "count of the run", "TRN-03", "a fresh Adam that begins in mid-run is not corrected", {STEPS: _count_of_the_run}
+    ),
+    Mutant("biases do not decay", "TRN-04", "weights alone, as in many recipes", _sgd(_biases_spared)),
+    Mutant(
+        "biases do not decay in AdamW",
+        "TRN-05",
+        "weights alone, as in many recipes",
+        {ADAMW: _decoupled(lambda w, move, rate, decay: move(w * (1 - rate * decay) if w.ndim > 1 else w))},
+    ),
+    Mutant(
+        "gamma and beta never masked",
+        "TRN-06",
+        "M39: masks of normalisations ignored",
+        backend=Loop(
+            prune=lambda state, masks: _mask(state, _normalisations_spared(masks)),
+            update=lambda state, grads, optimiser, rate, masks: _update(
+                state, grads, optimiser, rate, _normalisations_spared(masks)
+            ),
+        ),
+    ),
+    Mutant("second memory not cleared", "TRN-07", "M54: Adam's second moment at pruning", {MASK: _first_slot_cleared}),
+    Mutant("second memory not held", "TRN-07", "M54: Adam's second moment grows on", {UPDATE: _first_slot_held}),
+    Mutant("a batch is a set", "TRN-09", "an example named twice counts once", backend=_Sets()),
+    Mutant(
+        "statistics written in place",
+        "TRN-12",
+        "M69: the caller's running statistics move",
+        {START: _statistics_shared, ONE: _statistics_in_place},
+    ),
+    Mutant(
+        "dropouts from zero", "TRN-17", "M71: masks not from the step a run goes on from", {STEPS: _dropouts_from_zero}
+    ),
+    Mutant("drops are a set", "TRN-16", "one that is there twice counts once", _drops_of(set)),
+    Mutant("drops looked up", "TRN-16", "a search in a list that is not sorted", {DROPS: _bisected}),
 )

@@ -7,7 +7,7 @@ import numpy as np
 
 from refprune.arrays import Array, Masks, Params
 from refprune.network import Add, BatchNorm, Conv2d, Dense, DepthwiseConv2d, Node
-from spec_tests.adapter import Backend
+from spec_tests.adapter import Backend, Declaration
 from spec_tests.oracle import layers
 from spec_tests.oracle.training import zeroed
 from spec_tests.strategies.networks import Drawn
@@ -65,7 +65,7 @@ def check_gradients(backend: Backend, drawn: Drawn, masks: Masks = NO_MASKS) -> 
 
     The logits are exact. An exponent is within 2 ulps of the largest |logit| however it is shifted, so a
     probability is within 2 max|z| EPS of itself; each sum of m <= 2^9 products adds m ulps of its magnitudes.
-    With masks they are those of the masked network; where nothing is kept, a gradient may be anything.
+    With masks they are those of the masked network; at removed entries they are what is declared.
     """
     params = zeroed(drawn.params, masks)
     loss, should = layers.gradients(drawn.network, params, drawn.x, drawn.labels)
@@ -78,9 +78,18 @@ def check_gradients(backend: Backend, drawn: Drawn, masks: Masks = NO_MASKS) -> 
     check_keys(got, drawn.params, said)
     for name, values in should.items():
         bound = error * layers.array_of(magnitudes[name])
+        check_removed(backend.declaration, got[name], masks.get(name), f"{name!r} of {said}")
         close = abs(np.asarray(got[name]) - layers.array_of(values)) <= bound
-        if not close[masks.get(name, ...)].all():
+        judged = ... if backend.declaration.gradients == "dense" else masks.get(name, ...)
+        if not close[judged].all():
             fail({name: got[name]}, {name: layers.array_of(values)}, said)
+
+
+def check_removed(declaration: Declaration, grad: Any, mask: Any, said: str) -> None:
+    """Require exactly 0 at removed entries, where that is declared."""
+    if declaration.gradients == "masked" and mask is not None:
+        removed = np.asarray(grad)[~mask]
+        expect_equal(removed, np.zeros(removed.shape), f"removed entries of {said}")
 
 
 def check_keys(grads: Any, params: Params, said: str) -> None:

@@ -85,20 +85,23 @@ def kept(name: str, params: Params, masks: Masks) -> int:
     return sum(1 for entry in masks[name].flat if entry)
 
 
-def counts(network: Network, params: Params, masks: Masks) -> dict[str, int]:
-    """Return the nine counts."""
+def counts(network: Network, params: Params, masks: Masks, mac: int = 1, *, biases: bool = False) -> dict[str, int]:
+    """Return the nine counts: `mac` operations for a multiply-add, and one for each bias that is added, if counted."""
     places = positions(network, params)
     learned = [name for name in params if not name.endswith(("running_mean", "running_var"))]
     sizes = {name: kept(name, params, {}) for name in params}
     left = {name: kept(name, params, masks) for name in params}
+    work = [(name, times, mac) for name, times in places.items()]
+    added = [(name.removesuffix("weight") + "bias", times, 1) for name, times in places.items()]
+    work += [one for one in added if biases and one[0] in params]
     bytes_of = {name: array.dtype.itemsize for name, array in params.items()}
     return {
         "parameters": sum(sizes[name] for name in learned),
         "parameters_kept": sum(left[name] for name in learned),
         "prunable": sum(sizes[name] for name in places),
         "prunable_kept": sum(left[name] for name in places),
-        "macs": sum(sizes[name] for name, times in places.items() for _ in range(times)),
-        "macs_nonzero": sum(left[name] for name, times in places.items() for _ in range(times)),
+        "macs": sum(cost * sizes[name] for name, times, cost in work for _ in range(times)),
+        "macs_nonzero": sum(cost * left[name] for name, times, cost in work for _ in range(times)),
         "bytes_dense": sum(sizes[name] * bytes_of[name] for name in params),
         "bytes_bitmask": sum(left[name] * bytes_of[name] + len(range(0, sizes[name], 8)) for name in params),
         "bytes_csr": sum(left[name] * (bytes_of[name] + 4) + 4 * len(params[name]) + 4 for name in params),

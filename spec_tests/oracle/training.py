@@ -71,10 +71,11 @@ def _adam(
 
 
 def check_training(case: TrainCase, steps: Sequence[TrainStep], gradients: Gradients, *, exact: bool = False) -> None:
-    """Require that every coordinate of every step is where the formula moves it from where it was.
+    """Require that every coordinate that a step uses is where the formula moves it from where it was.
 
     From pruning on, kept coordinates go on with the memory and the count they had: each is followed by itself, so
-    nothing but its own gradient can move it. What removed coordinates are is not judged here, but by TRN-06.
+    nothing but its own gradient can move it. What removed coordinates are, and what is read, is not judged here, but by
+    TRN-06 and TRN-18.
     """
     if len(steps) != len(case.batches):
         fail(f"{len(steps)} steps", f"{len(case.batches)} steps", call("train", case))
@@ -88,7 +89,7 @@ def check_training(case: TrainCase, steps: Sequence[TrainStep], gradients: Gradi
         masks = case.masks if number >= case.prune_at else {}
         for name, before in now.items():
             memories[name] = _check_array(case, step, number, name, before, grads[name], memories[name], masks, exact)
-        now = {name: np.array(step.read[name]) for name in now}
+        now = {name: np.array(step.used[name]) for name in now}
 
 
 def _check_array(
@@ -104,7 +105,7 @@ def _check_array(
 ) -> list[Memory]:
     """Check one array after one update, and return the memories that the definition has."""
     kept = np.ravel(masks[name]).tolist() if name in masks else [True] * before.size
-    read, used = (np.ravel(side[name]).tolist() for side in step)
+    used = np.ravel(step.used[name]).tolist()
     after = []
     for place, (w, g) in enumerate(zip(np.ravel(before).tolist(), np.ravel(grads).tolist(), strict=True)):
         should, memory, bound = moved(case.optimiser, w, g, memories[place], number)
@@ -113,11 +114,9 @@ def _check_array(
             continue
         if exact:
             bound = 0.0
-        # Without masks nothing is said of what is used: that it is what is read belongs to TRN-06.
-        for side, got in (("read", read[place]), ("used", used[place] if case.masks else read[place])):
-            if not abs(got - should) <= bound:
-                where = f"entry {place} of {name!r} {side} after update {number}"
-                fail(f"{where} = {got!r}", f"{should!r} within {bound:g}", call("train", case))
+        if not abs(used[place] - should) <= bound:
+            where = f"entry {place} of {name!r} used after update {number}"
+            fail(f"{where} = {used[place]!r}", f"{should!r} within {bound:g}", call("train", case))
         after.append(memory)
     return after
 

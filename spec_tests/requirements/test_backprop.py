@@ -28,7 +28,7 @@ from refprune.network import (
     build,
 )
 from refprune.shapes import infer_shapes
-from spec_tests.adapter import Backend
+from spec_tests.adapter import Backend, OptimiserSpec, TrainCase
 from spec_tests.oracle import layers as oracle
 from spec_tests.oracle.gradients import (
     EPS,
@@ -36,6 +36,7 @@ from spec_tests.oracle.gradients import (
     check_differences,
     check_forward,
     check_gradients,
+    check_removed,
     moved,
     rounding,
     some_entries,
@@ -200,6 +201,22 @@ def test_gradients_example(backend: Backend) -> None:
     bound = 2.0**8 * EPS  # an exp and fewer than 8 roundings of numbers up to 6
     expect_close(grads["out.bias"], array([-0.5 / 3, 0.5 / 3]), bound, said)
     expect_close(grads["out.weight"], array([[0], [0]]), bound, said)  # -1/2 * (2 + 4 - 6) / 3
+
+
+@requirement("BAC-03", "example", "TRAIN")
+def test_gradients_of_the_first_node_example(backend: Backend) -> None:
+    # x = 0, 2: mean 1, variance 1, root 2, so -1/2, 1/2; times gamma 2 it is -1, 1, times 1024 the first logit.
+    # For label 1 the second example is wrong: its logit's gradient is 1/2, beta's 512, gamma's 512 * 1/2.
+    network = build(Input("x", (1,)), BatchNorm("norm", eps=3.0), Dense("out"))
+    params = {"norm.gamma": array([2]), "norm.beta": array([0])}
+    params |= {"norm.running_mean": array([0]), "norm.running_var": array([1])}
+    params |= {"out.weight": array([[1024], [0]]), "out.bias": array([0, 0])}
+    loss, grads, said = run_back(backend, Drawn(network, params, array([[0], [2]]), np.array([1, 1])))
+    bound = 2.0**10 * 2.0**4 * EPS  # fewer than 2^4 roundings of numbers up to 1024
+    expect_close(loss, 512.0, bound, said)
+    should = {"norm.gamma": [256], "norm.beta": [512], "out.weight": [[0.5], [-0.5]], "out.bias": [0.5, -0.5]}
+    for name, values in should.items():
+        expect_close(grads[name], array(values), bound, f"{name!r} of {said}")
 
 
 @requirement("BAC-03", "property", "TRAIN")
@@ -375,6 +392,15 @@ def test_two_readers_example(backend: Backend) -> None:
     expect_equal(grads["a.bias"], array([-1, 1]), said)
 
 
+@requirement("BAC-05", "example", "TRAIN")
+def test_three_readers_example(backend: Backend) -> None:
+    thrice = build(Input("x", (1,)), Dense("a"), Add("out", inputs=("a", "a", "a")))
+    params = {"a.weight": array([[1], [1]]), "a.bias": array([0, 0])}
+    _, grads, said = run_back(backend, Drawn(thrice, params, array([[2]]), np.array([0])))
+    expect_equal(grads["a.bias"], array([-1.5, 1.5]), said)
+    expect_equal(grads["a.weight"], array([[-3], [3]]), said)
+
+
 @requirement("BAC-05", "property", "TRAIN")
 @given(st.data())
 def test_two_readers(backend: Backend, data: st.DataObject) -> None:
@@ -542,6 +568,12 @@ def test_masked_gradients_example(backend: Backend) -> None:
         for name, should in (("a.weight", [1.5]), ("a.bias", [0.5]), ("out.weight", [3.5]), ("out.bias", [-0.5])):
             kept = np.asarray(grads[name])[masks.get(name, np.ones(1, bool))]
             expect_close(kept, array(should), bound, f"kept entries of {name!r} of {said}")
+            check_removed(backend.declaration, grads[name], masks.get(name), f"{name!r} of {said}")
+        if backend.declaration.gradients == "dense":
+            # Removed are the second input of the hidden unit, the second class's weight, the first class's bias.
+            for name, gone in (("a.weight", 0.5), ("out.weight", -3.5), ("out.bias", 0.5)):
+                removed = np.asarray(grads[name])[~masks[name]]
+                expect_close(removed, array([gone]), bound, f"removed entries of {name!r} of {said}")
 
 
 @requirement("BAC-08", "example", "TRAIN")
@@ -554,10 +586,24 @@ def test_misfit_masks_of_gradients_example(backend: Backend) -> None:
         )
 
 
+@requirement("BAC-08", "example", "TRAIN")
+def test_masked_normalisation_example(backend: Backend) -> None:
+    """Masks of gamma and beta count like any others: nothing of x is left, both logits are 0."""
+    masks = {"norm.gamma": np.array([False]), "norm.beta": np.array([False])}
+    for value in (0.0, 100.0):
+        params = NORMED_PARAMS | {"norm.gamma": array([value]), "norm.beta": array([value])}
+        loss, grads = backend.loss_and_grads(NORMED, params, masks, FOUR, np.ones(4, int))
+        said = call("loss_and_grads", NORMED, params, masks, FOUR, np.ones(4, int))
+        bound = 2.0**8 * EPS  # an exp, a log and fewer than 8 roundings of numbers up to 1
+        expect_close(loss, log(2), bound, said)
+        expect_close(grads["out.weight"], array([[0], [0]]), bound, f"'out.weight' of {said}")
+        expect_close(grads["out.bias"], array([0.5, -0.5]), bound, f"'out.bias' of {said}")
+
+
 @requirement("BAC-08", "property", "TRAIN")
 @given(chains().flatmap(lambda drawn: st.tuples(st.just(drawn), masks_of(drawn.params))))
 def test_masked_gradients(backend: Backend, masked: tuple[Drawn, dict[str, Array]]) -> None:
-    """The loss, and the gradients at kept entries, of the loops on the masked parameters."""
+    """The loss, and the gradients at kept entries, of the loops on the masked parameters; elsewhere as declared."""
     check_gradients(backend, *masked)
 
 
@@ -583,6 +629,15 @@ def test_dropout_example() -> None:
     )
     for kept in wrong:
         refuses(partial(backprop.loss_and_grads, DROPPED, DROPPED_PARAMS, x, labels, kept), f"dropout masks {kept}")
+
+
+@requirement("BAC-09", "example")
+def test_two_dropouts_example() -> None:
+    """Each has its own rate and its own mask: 1, 2 becomes 4, 8, then 8, 0."""
+    network = build(Input("x", (2,)), Dropout("first", 0.75), Dropout("second", 0.5), Dense("out"))
+    kept = {"first": np.array([[True, True]]), "second": np.array([[True, False]])}
+    passed = backprop.trace(network, DROPPED_PARAMS, array([[1, 2]]), np.array([0]), kept)
+    expect_equal(passed.values["second"], array([[8], [0]]), "the values behind the second dropout")
 
 
 @requirement("BAC-09", "property")
@@ -647,6 +702,25 @@ def test_normalisation_example() -> None:
     expect_equal(float(np.isfinite(loss)), 1.0, "whether one image of two pixels has a loss")
 
 
+@requirement("BAC-10", "example", "TRAIN")
+def test_two_normalisations_example(backend: Backend) -> None:
+    """Each has its own batch and its own momentum. The first makes 4 (x - 1) / 2 + 3 = 1, 1, 1, 9: mean 3, variance 12.
+
+    First: mean 1/2, variance 1/2 * 4 = 2. Second: mean 3/4, variance 1/4 * 12 * 4/3 = 4.
+    """
+    first = BatchNorm("first", eps=1.0, momentum=0.5)
+    network = build(Input("x", (1,)), first, BatchNorm("second", eps=4.0, momentum=0.25), Dense("out"))
+    values = {"gamma": 4, "beta": 3, "running_mean": 0, "running_var": 0}
+    params = {f"{norm}.{part}": array([value]) for norm in ("first", "second") for part, value in values.items()}
+    params |= {"out.weight": array([[0], [0]]), "out.bias": array([0, 0])}
+    case = TrainCase(network, params, FOUR, np.zeros(4, int), (np.arange(4),), OptimiserSpec("sgd", 0.5), {})
+    used = backend.train(case)[-1].used
+    got = {name: np.asarray(used[name]) for name in params if "running" in name}
+    should = {"first.running_mean": array([0.5]), "first.running_var": array([2])}
+    should |= {"second.running_mean": array([0.75]), "second.running_var": array([4])}
+    expect_equal(got, should, call("train", case))
+
+
 @requirement("BAC-10", "example", "APPLY")
 def test_in_use_example(backend: Backend) -> None:
     got = backend.forward(NORMED, NORMED_PARAMS, {}, FOUR)
@@ -693,6 +767,14 @@ def test_shared_example(backend: Backend) -> None:
     params = {"a.weight": array([[1, 0], [0, 1]]), "a.bias": array([0, 0])}
     _, grads, said = run_back(backend, Drawn(network, params, array([[1, 1]]), np.array([0])))
     expect_equal(grads, {"a.weight": array([[-1, -1], [1, 1]]), "a.bias": array([-1, 1])}, said)
+
+
+@requirement("BAC-11", "example", "TRAIN")
+def test_shared_thrice_example(backend: Backend) -> None:
+    network = build(Input("x", (2,)), Dense("a"), Dense("b", shares="a"), Dense("c", shares="a"))
+    params = {"a.weight": array([[1, 0], [0, 1]]), "a.bias": array([0, 0])}
+    _, grads, said = run_back(backend, Drawn(network, params, array([[1, 1]]), np.array([0])))
+    expect_equal(grads, {"a.weight": array([[-1.5, -1.5], [1.5, 1.5]]), "a.bias": array([-1.5, 1.5])}, said)
 
 
 @requirement("BAC-11", "property", "TRAIN")

@@ -13,12 +13,14 @@ from refprune.errors import InvalidInput
 from refprune.granularity import Group, Slice, unit
 from refprune.network import (
     Add,
+    AvgPool2d,
     BatchNorm,
     Concat,
     Conv2d,
     Dense,
     DepthwiseConv2d,
     Flatten,
+    GlobalAvgPool2d,
     Input,
     MaxPool2d,
     Network,
@@ -175,6 +177,16 @@ def test_second_flatten_example(backend: Backend) -> None:
     expect_equal(got["out.weight"], np.array([[6, 7, 8, 9, 10, 11]], np.float64), said)
 
 
+@requirement("CPL-02", "example", "REMOVE")
+def test_flatten_behind_means_example(backend: Backend) -> None:
+    """2 x 4 averaged to 1 x 2: two columns a channel; averaged to one pixel: one."""
+    means = (AvgPool2d("mean"), [0, 1]), (GlobalAvgPool2d("mean"), [0])
+    for node, columns in means:
+        network = build(Input("x", (1, 2, 4)), Conv2d("conv"), node, Flatten("f"), Dense("out"))
+        params = numbered(conv=(3, 1, 1, 1), out=(1, 3 * len(columns)))
+        loses(backend, network, params, {"conv": [0]}, {"conv": [0]}, {"out": columns})
+
+
 @requirement("CPL-02", "property", "REMOVE")
 @given(st.data(), draw.networks(images=True))
 def test_flatten(backend: Backend, data: st.DataObject, drawn: Drawn) -> None:
@@ -219,6 +231,14 @@ def test_tied_to_an_end_example(backend: Backend) -> None:
     refused(backend, last, numbered(b=(2, 2), c=(2, 2)), "b")
     read = build(Input("x", (3,)), Dense("b"), Dense("c"), Add("add", ("b", "c")))
     refused(backend, read, numbered(b=(2, 3), c=(2, 2)), "b")
+
+
+@requirement("CPL-03", "example", "REMOVE")
+def test_part_of_an_end_example(backend: Backend) -> None:
+    """The output is b and c side by side, and c reads b, too."""
+    both = build(Input("x", (2,)), Dense("b"), Dense("c"), Concat("joined", ("b", "c")))
+    for layer in ("b", "c"):
+        refused(backend, both, numbered(b=(2, 2), c=(2, 2)), layer)
 
 
 @requirement("CPL-03", "example")
@@ -297,6 +317,14 @@ def test_partition_example() -> None:
     expect_equal(second.producers[1], Slice("a.bias", 0, (-1, -1, 0, 1, 2)), "the biases of a[2:5]")
     expect_equal(second.consumers, (Slice("b.weight", 1, (0, 1, 2)),), "the columns of a[2:5]")
     expect_equal(second.values, (Slice("a", 0, (-1, -1, 0, 1, 2)), Slice("s[1]", 0, (0, 1, 2))), "the values of a[2:5]")
+
+
+@requirement("CPL-05", "example")
+def test_order_of_groups_example() -> None:
+    """In the order of their first units, whatever they are called."""
+    network = build(Input("x", (1,)), Dense("z"), Dense("a"), Dense("out"))
+    got = [*sizes(network, numbered(z=(3, 1), a=(2, 3), out=(1, 2))).items()]
+    expect_equal(got, [("z", 3), ("a", 2)], "the sizes of find_groups(z, a, out)")
 
 
 @requirement("CPL-05", "example")
@@ -386,6 +414,40 @@ def test_normalisation_example(backend: Backend) -> None:
     loses(backend, NORMED, NORMED_NUMBERED, {"a": [0]}, {"a": [0], "n": [0]}, {"out": [0, 1]})
 
 
+def normed(*nodes: tuple[str, int]) -> dict[str, Array]:
+    """Return gamma, beta and running statistics of normalisations of so many channels."""
+    parts = enumerate(("gamma", "beta", "running_mean", "running_var"))
+    return {
+        f"{name}.{part}": np.arange(10.0 * place, 10 * place + width) for place, part in parts for name, width in nodes
+    }
+
+
+@requirement("CPL-06", "example", "REMOVE")
+def test_two_normalisations_example(backend: Backend) -> None:
+    """Each loses what its own layer loses."""
+    network = build(Input("x", (1,)), Dense("a"), BatchNorm("n"), Dense("b"), BatchNorm("m"), Dense("out"))
+    params = numbered(a=(3, 1), b=(3, 3), out=(1, 3)) | normed(("n", 3), ("m", 3))
+    rows = {"a": [0], "n": [0], "b": [2], "m": [2]}
+    loses(backend, network, params, {"a": [0], "b": [2]}, rows, {"b": [0], "out": [2]})
+
+
+@requirement("CPL-06", "example", "REMOVE")
+def test_normalisation_of_what_is_joined_example(backend: Backend) -> None:
+    """Channels 3 and 4 are those of a, which was made first."""
+    joined = Concat("joined", ("b", "a"))
+    network = build(Input("x", (1,)), Dense("a"), Dense("b", inputs=("x",)), joined, BatchNorm("n"), Dense("out"))
+    params = numbered(a=(2, 1), b=(3, 1), out=(1, 5)) | normed(("n", 5))
+    loses(backend, network, params, {"a": [0]}, {"a": [0], "n": [3]}, {"out": [3]})
+
+
+@requirement("CPL-06", "example", "REMOVE")
+def test_normalisation_of_what_is_flat_example(backend: Backend) -> None:
+    """Two pixels a channel: entries 2 and 3 are channel 1."""
+    network = build(Input("x", (1, 1, 2)), Conv2d("a"), Flatten("flat"), BatchNorm("n"), Dense("out"))
+    params = numbered(a=(3, 1, 1, 1), out=(1, 6)) | normed(("n", 6))
+    loses(backend, network, params, {"a": [1]}, {"a": [1], "n": [2, 3]}, {"out": [2, 3]})
+
+
 @requirement("CPL-06", "example")
 def test_masks_of_normalisation_example() -> None:
     """Gamma and beta are masked, the running statistics are not."""
@@ -439,6 +501,23 @@ def test_sum_of_three_example(backend: Backend) -> None:
     loses(backend, three, params, {"a": [2], "c": [0]}, rows, {"out": [0, 2]})
 
 
+@requirement("CPL-07", "example", "REMOVE")
+def test_sum_of_what_is_flat_example(backend: Backend) -> None:
+    """Two pixels a channel: rows 2 and 3 of d are added to channel 1 of a."""
+    network = build(
+        Input("x", (1, 1, 2)),
+        Conv2d("a"),
+        Flatten("flat"),
+        Flatten("image", inputs=("x",)),
+        Dense("d"),
+        Add("add", ("flat", "d")),
+        Dense("out"),
+    )
+    params = numbered(a=(3, 1, 1, 1), d=(6, 2), out=(1, 6))
+    for units in ({"a": [1]}, {"d": [3]}):
+        loses(backend, network, params, units, {"a": [1], "d": [2, 3]}, {"out": [2, 3]})
+
+
 @requirement("CPL-07", "property", "REMOVE")
 @given(st.data())
 def test_sum(backend: Backend, data: st.DataObject) -> None:
@@ -466,6 +545,26 @@ def test_one_output_is_not_depthwise_example(backend: Backend) -> None:
     loses(backend, network, params, {"b": [1]}, {"b": [1]}, {"out": [1]})
 
 
+@requirement("CPL-08", "example", "REMOVE")
+def test_depthwise_twice_example(backend: Backend) -> None:
+    """Two rows of d a channel of a, and two of e a row of d."""
+    network = build(
+        Input("x", (1, 1, 1)), Conv2d("a"), DepthwiseConv2d("d"), DepthwiseConv2d("e"), Flatten("flat"), Dense("out")
+    )
+    params = numbered(a=(2, 1, 1, 1), d=(4, 1, 1, 1), e=(8, 1, 1, 1), out=(1, 8))
+    loses(backend, network, params, {"a": [0]}, {"a": [0], "d": [0, 1], "e": [0, 1, 2, 3]}, {"out": [0, 1, 2, 3]})
+
+
+@requirement("CPL-08", "example", "REMOVE")
+def test_depthwise_of_what_is_joined_example(backend: Backend) -> None:
+    """Channels 1 and 2 are those of a, which was made first."""
+    joined = Concat("joined", ("b", "a"))
+    nodes = joined, DepthwiseConv2d("d"), Flatten("flat"), Dense("out")
+    network = build(Input("x", (1, 1, 1)), Conv2d("a"), Conv2d("b", inputs=("x",)), *nodes)
+    params = numbered(a=(2, 1, 1, 1), b=(1, 1, 1, 1), d=(3, 1, 1, 1), out=(1, 3))
+    loses(backend, network, params, {"a": [0]}, {"a": [0], "d": [1]}, {"out": [1]})
+
+
 @requirement("CPL-08", "property", "REMOVE")
 @given(st.data())
 def test_depthwise(backend: Backend, data: st.DataObject) -> None:
@@ -489,6 +588,13 @@ def test_concatenation_with_itself_example(backend: Backend) -> None:
     params = numbered(a=(3, 2), out=(1, 6))
     smaller = loses(backend, TWICE, params, {"a": [0]}, {"a": [0]}, {"out": [0, 3]})
     loses(backend, TWICE, smaller, {"a": [1]}, {"a": [1]}, {"out": [1, 3]})
+
+
+@requirement("CPL-09", "example", "REMOVE")
+def test_concatenation_with_the_input_example(backend: Backend) -> None:
+    """The input's two channels stay, in front."""
+    network = build(Input("x", (2,)), Dense("a"), Concat("joined", ("x", "a")), Dense("out"))
+    loses(backend, network, numbered(a=(3, 2), out=(1, 5)), {"a": [0]}, {"a": [0]}, {"out": [2]})
 
 
 @requirement("CPL-09", "property", "REMOVE")
@@ -525,6 +631,14 @@ def test_grouped_example(backend: Backend) -> None:
     loses(backend, GROUPED, params, {"a": [0]}, {"a": [0, 2]}, {"g": [0]})
     loses(backend, GROUPED, params, {"g": [1]}, {"g": [1, 3]}, {"out": [1, 3]})
     loses(backend, GROUPED, params, {"g": [3]}, {"g": [1, 3]}, {"out": [1, 3]})
+
+
+@requirement("CPL-11", "example", "REMOVE")
+def test_groups_of_other_widths_example(backend: Backend) -> None:
+    """Two groups, of one channel and of two outputs each: outputs go in pairs, channels not at all."""
+    params = numbered(a=(2, 1, 1, 1), g=(4, 1, 1, 1), out=(1, 4))
+    loses(backend, GROUPED, params, {"g": [1]}, {"g": [1, 3]}, {"out": [1, 3]})
+    refused(backend, GROUPED, params, "a")
 
 
 @requirement("CPL-11", "property", "REMOVE")
@@ -572,6 +686,21 @@ def test_shared_in_groups_example(backend: Backend) -> None:
     params = numbered(m=(2, 1, 1, 1), c=(4, 2, 1, 1), wide=(4, 1, 1, 1), out=(1, 4))
     loses(backend, network, params, {"c": [0]}, {"c": [0, 2]}, {"out": [0, 2]})
     loses(backend, network, params, {"m": [1]}, {"m": [1], "wide": [1, 3]}, {"c": [1]})
+
+
+@requirement("CPL-12", "example", "REMOVE")
+def test_normalisation_of_a_shared_layer_example(backend: Backend) -> None:
+    """What is behind the second use loses the owner's unit, too."""
+    network = build(
+        Input("x", (3,)),
+        Dense("s"),
+        Dense("t", shares="s", inputs=("x",)),
+        BatchNorm("n"),
+        Concat("joined", ("n", "s")),
+        Dense("out"),
+    )
+    params = numbered(s=(2, 3), out=(1, 4)) | normed(("n", 2))
+    loses(backend, network, params, {"s": [1]}, {"s": [1], "n": [1]}, {"out": [1, 3]})
 
 
 @requirement("CPL-12", "property", "REMOVE")

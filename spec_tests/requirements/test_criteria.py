@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +11,8 @@ from refprune.arrays import Array
 from refprune.criteria import CRITERIA, Evidence, contribute
 from refprune.errors import InvalidInput
 from spec_tests.adapter import Backend, Blocks, Elements, ScoreCase, Units
-from spec_tests.applicability import KINDS, needs_within
+from spec_tests.applicability import claimed as inside
+from spec_tests.applicability import needs_within
 from spec_tests.oracle.scores import UNIT_LEVEL, check_scores, reducer_of
 from spec_tests.strategies import scores as draw
 from spec_tests.strategies.selection import masks_for
@@ -36,12 +36,7 @@ def matrix(*rows: list[float]) -> Array:
 
 def claimed(backend: Backend, *cases: ScoreCase) -> list[ScoreCase]:
     """Return the cases inside the declaration; skip when none of them is."""
-    declared = backend.declaration
-    known = [case for case in cases if KINDS[type(case.granularity)] in declared.granularities]
-    known = [case for case in known if declared.within or not case.within]
-    if not known:
-        pytest.skip(f"not applicable: {declared.name} declares none of these granularities, or no masks")
-    return known
+    return [case for (case,) in inside(backend, "score", *((case,) for case in cases))]
 
 
 def scores_are(backend: Backend, *expected: tuple[ScoreCase, list[Any]]) -> None:
@@ -68,7 +63,7 @@ def of(criterion: str, weights: Array, granularity: Any = None, reducer: str = "
 
 def expect_defined(backend: Backend, case: ScoreCase) -> None:
     """Require the scores of the definition."""
-    check_scores(backend.score(case), case)
+    check_scores(backend.score(case), case, backend.declaration.unit_norm)
 
 
 # CRI-01 Finite weights
@@ -76,19 +71,20 @@ def expect_defined(backend: Backend, case: ScoreCase) -> None:
 
 @requirement("CRI-01", "example", "SCORE")
 def test_finite_example(backend: Backend) -> None:
-    known = backend.declaration.granularities & draw.KINDS
+    cases = []
     for wrong in (NAN, INF, -INF):
         weights, draws, unit_draws = matrix([1, wrong]), matrix([0.5, 0.5]), np.array([0.5])
-        refuses_all(backend, *(of("magnitude", weights, kind) for kind in (Elements(), Units(), Blocks(1, None))))
-        refuses_all(
-            backend, *(of("random", weights, kind, draws=draws) for kind in (Elements(), Units(), Blocks(1, 1)))
-        )
-        if "unit" in known:
-            refuses_all(backend, of("random_unit", weights, Units(), unit_draws=unit_draws))
-    if not backend.declaration.within or "element" not in known:
-        return
-    for removed in (NAN, INF):
-        case = of("magnitude", matrix([1, removed]), mask=np.array([[True, False]]))
+        cases += [of("magnitude", weights, kind) for kind in (Elements(), Units(), Blocks(1, None))]
+        cases += [of("random", weights, kind, draws=draws) for kind in (Elements(), Units(), Blocks(1, 1))]
+        cases += [of("random_unit", weights, Units(), unit_draws=unit_draws)]
+    refuses_all(backend, *cases)
+
+
+@requirement("CRI-01", "example", "SCORE")
+def test_removed_need_not_be_finite_example(backend: Backend) -> None:
+    needs_within(backend)
+    cases = (of("magnitude", matrix([1, removed]), mask=np.array([[True, False]])) for removed in (NAN, INF))
+    for case in claimed(backend, *cases):
         got = np.asarray(backend.score(case)["a.weight"])
         expect_equal(got[0, 0], 1.0, f"the alive entry of {call('score', case)}")
 
@@ -185,7 +181,8 @@ def test_magnitude(backend: Backend, data: st.DataObject) -> None:
     turned = replace(case, params={name: -array for name, array in case.params.items()})
     expect_equal(backend.score(turned), got, call("score", turned))
     doubled = replace(case, params={name: 2 * array for name, array in case.params.items()})
-    factor = 4 if reducer_of(case) == "sum_then_square" else 2
+    squares = {"sum_then_square"} | ({"l2"} if backend.declaration.unit_norm == "square" else set())
+    factor = 4 if reducer_of(case) in squares else 2
     expect_equal(backend.score(doubled), {name: factor * array for name, array in got.items()}, call("score", doubled))
 
 
@@ -210,7 +207,7 @@ def test_gradient(backend: Backend, data: st.DataObject) -> None:
 
 @requirement("CRI-05", "example", "SCORE")
 def test_taylor_example(backend: Backend) -> None:
-    cancels, grads = matrix([1, -2]), matrix([5, 1])
+    cancels, grads, norm = matrix([1, -2]), matrix([5, 1]), backend.declaration.unit_norm
     scores_are(
         backend,
         (of("taylor", ROWS, grads=GRADS), [[5, 2], [6, 0]]),
@@ -218,7 +215,7 @@ def test_taylor_example(backend: Backend) -> None:
         (of("taylor", ROWS, Units(), "l1", grads=GRADS), [7, 6]),
         (of("taylor", cancels, Units(), "sum_then_square", grads=grads), [9]),
         (of("taylor", cancels, Blocks(1, 2, "sum_then_square"), grads=grads), [[9]]),
-        (of("taylor", matrix([3, -4]), Units(), "l2", grads=matrix([1, 1])), [5]),
+        (of("taylor", matrix([3, -4]), Units(), "l2", grads=matrix([1, 1])), {"root": [5], "square": [25]}[norm]),
     )
 
 
@@ -282,19 +279,22 @@ def test_random(backend: Backend, data: st.DataObject) -> None:
 @requirement("CRI-08", "example", "SCORE")
 def test_removed_example(backend: Backend) -> None:
     needs_within(backend)
-    mask = np.array([[True, False], [True, True]])
+    mask, rows = np.array([[True, False], [True, True]]), list[tuple[ScoreCase, list[Any]]]()
     for stale in (100.0, NAN, INF):
         weights, grads = matrix([1, stale], [-3, 4]), matrix([5, stale], [2, 0])
         for criterion, should in (("magnitude", [1, 7]), ("gradient", [5, 2]), ("taylor", [5, 6])):
+            rows += [(of(criterion, weights, Units(), grads=grads, mask=mask), should)]
             tiles = of(criterion, weights, Blocks(1, None), grads=grads, mask=mask)
-            units = of(criterion, weights, Units(), grads=grads, mask=mask)
-            scores_are(backend, (units, should), (tiles, [[score] for score in should]))
-    if "unit" not in backend.declaration.granularities:
-        return
-    scores_are(backend, (of("gradient", ROWS, Units(), "mean", grads=GRADS, mask=mask), [2.5, 1]))
+            rows += [(tiles, [[score] for score in should])]
+    scores_are(backend, *rows, (of("gradient", ROWS, Units(), "mean", grads=GRADS, mask=mask), [2.5, 1]))
+
+
+@requirement("CRI-08", "example", "SCORE")
+def test_removed_gate_example(backend: Backend) -> None:
+    needs_within(backend)
     gone = np.array([[False, False], [True, True]])
-    case = of("taylor_gate", ROWS, Units(), gates=np.array([NAN, 2.0]), mask=gone)
-    expect_equal(np.asarray(backend.score(case)["a.weight"])[1], 2.0, f"the alive unit of {call('score', case)}")
+    for case in claimed(backend, of("taylor_gate", ROWS, Units(), gates=np.array([NAN, 2.0]), mask=gone)):
+        expect_equal(np.asarray(backend.score(case)["a.weight"])[1], 2.0, f"the alive unit of {call('score', case)}")
 
 
 @requirement("CRI-08", "property", "SCORE")

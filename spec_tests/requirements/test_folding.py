@@ -151,6 +151,36 @@ def test_depthwise_example() -> None:
     expect_equal(folded["b.bias"], np.array([5.0, 7.0]), "b.bias: 1 + 4, 1 + 6")
 
 
+@requirement("FLD-01", "example")
+def test_fork_example() -> None:
+    """Both readers hold what they read of 5: 1 + 3 * 5 and 2 * 5."""
+    fork = build(Input("x", (1,)), Dense("fc1"), Dense("b"), Dense("c", inputs=("fc1",)), Add("out", inputs=("b", "c")))
+    given = {name.replace("out", "b"): array for name, array in FIVE.items()}
+    given |= {"c.weight": np.array([[2.0, 1.0]]), "c.bias": np.array([0.0])}
+    folded = fold(fork, given, FIRST)
+    expect_equal(folded["b.bias"], np.array([16.0]), "b.bias: 1 + 3 * 5")
+    expect_equal(folded["c.bias"], np.array([10.0]), "c.bias: 0 + 2 * 5")
+
+
+@requirement("FLD-01", "example")
+def test_two_groups_example() -> None:
+    """Units of two layers: b reads 5 of a, out reads 2 of b; unit 0 of b, which reads nothing, stays 2."""
+    deep = build(Input("x", (1,)), Dense("a"), Dense("b"), Dense("out"))
+    params = {
+        "a.weight": np.array([[0.0], [1.0]]),
+        "a.bias": np.array([5.0, 0.0]),
+        "b.weight": np.array([[0.0, 0.0], [3.0, 1.0]]),
+        "b.bias": np.array([2.0, 1.0]),
+        "out.weight": np.array([[7.0, 1.0]]),
+        "out.bias": np.array([1.0]),
+    }
+    masks = {"a": np.array([False, True]), "b": np.array([False, True])}
+    folded, x = fold(deep, params, masks), np.array([[1.0]])
+    expect_equal(folded["b.bias"], np.array([2.0, 16.0]), "b.bias: 2, 1 + 3 * 5")
+    expect_equal(folded["out.bias"], np.array([15.0]), "out.bias: 1 + 7 * 2")
+    expect_equal(logits(deep, folded, masks, x), forward(deep, params, x), "folded and removed, and whole")
+
+
 def drawn_network(kinds: tuple[str, ...]) -> Network:
     """Return two convolutions with these nodes between them, and a dense layer."""
     between: dict[str, Node] = {
@@ -279,6 +309,25 @@ def test_refused_example() -> None:
     refused(shared, square, {group: np.array([False, True])}, "node 'b'")
 
 
+@requirement("FLD-02", "example")
+def test_one_side_example() -> None:
+    """One column of padding is padding; one maker with a weight is not constant."""
+    network = build(Input("x", (1, 1, 1)), Conv2d("a"), Conv2d("b", padding=(0, 1, 0, 0)), Flatten("f"), Dense("out"))
+    shapes = {"a.weight": (2, 1, 1, 1), "a.bias": (2,), "b.weight": (1, 2, 1, 2), "b.bias": (1,)}
+    params = filled(network, shapes | {"out.weight": (1, 1), "out.bias": (1,)})
+    params["a.weight"][0] = 0
+    refused(network, params, {"a": np.array([False, True])}, "node 'b'")
+    both = build(Input("x", (1,)), Dense("a"), Dense("b", inputs=("x",)), Add("sum", inputs=("a", "b")), Dense("out"))
+    ones = filled(
+        both,
+        {"a.weight": (2, 1), "b.weight": (2, 1), "a.bias": (2,), "b.bias": (2,), "out.weight": (1, 2)}
+        | {"out.bias": (1,)},
+    )
+    for zero in ("a", "b"):
+        params = ones | {f"{zero}.weight": np.array([[0.0], [1.0]])}
+        refused(both, params, {"a": np.array([False, True])}, "group 'a'")
+
+
 @requirement("FLD-02", "property")
 @given(st.integers(0, 2**32 - 1), st.integers(0, 3))
 def test_refused(seed: int, unit: int) -> None:
@@ -317,6 +366,13 @@ def test_rest_example() -> None:
     folded["fc1.bias"][0] = 9
     expect_equal(given["fc1.bias"], np.array([5.0, 1.0]), "the given fc1.bias after writing into the returned one")
     expect_equal(fold(MLP, given, {}), given, "fold_constants without removed units")
+
+
+@requirement("FLD-03", "example")
+def test_dtype_example() -> None:
+    """Nothing becomes wider, readers' biases included."""
+    folded = fold(MLP, {name: array.astype(np.float32) for name, array in FIVE.items()}, FIRST)
+    expect_equal({name: array.dtype.name for name, array in folded.items()}, dict.fromkeys(FIVE, "float32"), "dtypes")
 
 
 @requirement("FLD-03", "property")

@@ -176,6 +176,13 @@ def test_json_example() -> None:
     expect_equal(from_json(document(*SHORT)), LONG, f"from_json({document(*SHORT)!r})")
 
 
+@requirement("NET-02", "example")
+def test_odd_json_example() -> None:
+    """Names of any letters, and floats to the last bit."""
+    odd = build(Input("ä/\u2192", (2,)), BatchNorm('"\n', eps=1 / 3, momentum=2.0**-50), Dropout("o", 1 - 2.0**-53))
+    expect_equal(from_json(to_json(odd)), odd, f"from_json(to_json({odd}))")
+
+
 @requirement("NET-02", "property")
 @given(DRAWN, st.data())
 def test_json(drawn: Drawn, data: st.DataObject) -> None:
@@ -259,6 +266,22 @@ def test_shapes_example() -> None:
     expect_equal(infer_shapes(features, norm("n", 2)), should, f"infer_shapes({features}, ...)")
 
 
+@requirement("NET-03", "example")
+def test_uneven_windows_example() -> None:
+    """Four different sides of padding, and strides that are not the size.
+
+    v: rows 3 + 1 - 2 + 1 = 3, columns (4 + 1 - 2) // 2 + 1 = 2. w: rows 3 + 1 - 2 + 1 = 3, columns 4 + 2 - 2 + 1 = 5.
+    """
+    network = build(
+        Input("x", (2, 3, 4)),
+        AvgPool2d("v", (2, 2), (1, 2), (1, 0, 0, 1)),
+        DepthwiseConv2d("w", padding=(1, 1, 0, 1), bias=False, inputs=("x",)),
+        Concat("k", ("x", "x", "x", "x")),
+    )
+    shapes = {"x": (2, 3, 4), "v": (2, 3, 2), "w": (2, 3, 5), "k": (8, 3, 4)}
+    expect_equal(infer_shapes(network, {"w.weight": np.ones((2, 1, 2, 2))}), shapes, f"infer_shapes({network}, ...)")
+
+
 @requirement("NET-03", "property")
 @given(DRAWN)
 def test_shapes(drawn: Drawn) -> None:
@@ -321,6 +344,7 @@ MISFITS: tuple[tuple[tuple[Node, ...], dict[str, Any], str], ...] = (
     ((FLAT, Split("s", (1, 1)), Add("a", ("x", "x", "s[0]"))), {}, "node 'a'"),
     ((IMAGE, MaxPool2d("m", (1, 2)), Concat("a", ("x", "m"))), {}, "node 'a'"),
     ((IMAGE, MaxPool2d("m", (2, 1), (1, 1)), Concat("a", ("m", "x"))), {}, "node 'a'"),
+    ((IMAGE, MaxPool2d("m", (1, 2)), Concat("a", ("x", "x", "m"))), {}, "node 'a'"),
     ((IMAGE, Flatten("f"), Concat("a", ("f", "x"))), {}, "node 'a'"),
     ((FLAT, Split("a", (1, 2)), Relu("r", ("a[0]",))), {}, "node 'a': got sizes (1, 2), expected sizes of the sum 2"),
     ((FLAT, Split("a", (1,)), Relu("r", ("a[0]",))), {}, "node 'a'"),

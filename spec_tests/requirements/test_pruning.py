@@ -29,7 +29,7 @@ from spec_tests.adapter import (
     Units,
 )
 from spec_tests.oracle.schedules import fires
-from spec_tests.oracle.selection import check_block_selection, check_selection, removal_count
+from spec_tests.oracle.selection import check_selection, removal_count
 from spec_tests.oracle.training import zeroed
 from spec_tests.strategies import schedules as draw_schedules
 from spec_tests.strategies import selection as draw
@@ -141,7 +141,7 @@ def test_step(
         absolute = {name: np.abs(scores) for name, scores in given_scores.items()}
         check_selection(masks, SelectCase(absolute, sparsity, pools), EXACT)
     else:
-        check_block_selection(masks, SelectCase(given_scores, sparsity, pools, Blocks(*tile)), EXACT)
+        check_selection(masks, SelectCase(given_scores, sparsity, pools, Blocks(*tile)), EXACT)
 
 
 @requirement("PRU-01", "property")
@@ -577,7 +577,7 @@ def test_gradual(drawn: tuple[TrainCase, ScheduleCase], pools: draw.Pools, optim
     case, timing = drawn
     method = ENTRIES._replace(scope=SCOPES[pools])
     seen, collected = gradual(case, method, timing, optimiser)
-    due = [step for step in range(len(case.batches) + 1) if fires(timing, step)]
+    due = [step for step in range(len(case.batches) + 1) if fires(EXACT, timing, step)]
     expect_equal(len(collected), len(due), f"firings of {timing}")
     moments, masks = dict(zip(due, collected, strict=True)), None
     if 0 in moments:

@@ -25,6 +25,7 @@ from refprune.lab import store
 from refprune.lab.extras import installed
 from refprune.network import Dense, Input, Network, Node, Relu, build
 from spec_tests.adapter import Backend, Unsupported
+from spec_tests.faults import Fault
 from spec_tests.strategies import surgery as draw
 from spec_tests.strategies.networks import Drawn, masks_of
 from spec_tests.verdicts import call, expect_equal, fail, refuses, requirement, show
@@ -103,7 +104,7 @@ def damaged(backend: Backend, folder: Path, params: Params, what: str) -> None:
     said = loading(line("a", "b"), params, TRUE_FALSE)
     try:
         got = backend.load(folder)
-    except Unsupported:
+    except (Unsupported, Fault):
         raise
     except Exception:  # noqa: BLE001  any exception is a refusal
         return

@@ -31,6 +31,8 @@ from refprune.network import (
     Sigmoid,
     Split,
     build,
+    layers,
+    owner,
 )
 from refprune.surgery import compact, compact_network, cut_outgoing, masks_without, masks_without_rows, unread_units
 from refprune.training import Optimiser, State, adam, constant, one_step, sgd, start, steps, update
@@ -98,7 +100,10 @@ def refused(backend: Backend, network: Network, params: Params, units: Units) ->
 
 
 def expect_kept(backend: Backend, network: Network, params: Params, units: Units) -> None:
-    """Require the original indices of what is left, in order; a layer that is not told lost none."""
+    """Require the original indices of what is left, in order; a layer that is not told lost none.
+
+    A layer that shares parameters may be told, too: its owner's.
+    """
     draw.needs_ops(backend, network)
     kept, said = backend.remove(network, params, units)[1], call("remove", network, params, units)
     for name, indices in kept.items():
@@ -107,7 +112,8 @@ def expect_kept(backend: Backend, network: Network, params: Params, units: Units
     should = define.kept(network, params, units)
     everything = {layer: list(range(len(params[f"{layer}.weight"]))) for layer in should}
     told = {name: [int(unit) for unit in indices] for name, indices in kept.items()}
-    expect("kept", everything | told, should, said)
+    sharers = {node.name: should[owner(node)] for node in layers(network) if node.name in told.keys() - should.keys()}
+    expect("kept", everything | told, should | sharers, said)
 
 
 def logits(network: Network, params: Params, x: Array) -> list[oracle.Table]:
@@ -156,6 +162,23 @@ def test_named_by_any_maker_example(backend: Backend) -> None:
         expect_equal(got, should | {"out.bias": floats([0])}, said)
 
 
+ROWS = build(Input("x", (1, 1, 1)), Conv2d("a"), DepthwiseConv2d("d"), Flatten("flat"), Dense("out"))
+"""Two rows of d for each channel of a."""
+
+
+@requirement("SUR-01", "example", "REMOVE")
+def test_named_by_both_rows_example(backend: Backend) -> None:
+    """Rows 2 and 3 of d are one unit; named by one of them or by both, it goes."""
+    params = ones(a=(3, 1, 1, 1), d=(6, 1, 1, 1), out=(1, 6))
+    params |= {"d.bias": floats(range(6)), "a.bias": floats(range(3))}
+    for rows in ([2], [3], [3, 2]):
+        got, said = remove(backend, ROWS, params, {"d": rows})
+        expect("biases", {name: got[name] for name in ("a.bias", "d.bias")}, ROWS_LEFT, said)
+
+
+ROWS_LEFT = {"a.bias": floats([0, 2]), "d.bias": floats([0, 1, 4, 5])}
+
+
 @requirement("SUR-01", "property", "REMOVE")
 @given(st.data())
 def test_what_goes(backend: Backend, data: st.DataObject) -> None:
@@ -193,6 +216,35 @@ def test_survivors_example(backend: Backend) -> None:
 def test_survivors_of_others_example(backend: Backend) -> None:
     """Layer b loses its row too, without being named."""
     expect_kept(backend, TWO, TWO_GIVEN, {"a": [2]})
+
+
+@requirement("SUR-02", "example", "REMOVE")
+def test_survivors_of_rows_example(backend: Backend) -> None:
+    """Of a depthwise layer its rows are told, not its channels."""
+    expect_kept(backend, ROWS, ones(a=(3, 1, 1, 1), d=(6, 1, 1, 1), out=(1, 6)), {"a": [1]})
+
+
+@requirement("SUR-02", "example", "REMOVE")
+def test_survivors_of_parts_example(backend: Backend) -> None:
+    """Of a layer whose output is split, all rows are told."""
+    expect_kept(backend, PARTS, PARTS_GIVEN, {"a": [1, 3]})
+
+
+@requirement("SUR-02", "example", "REMOVE")
+def test_survivors_of_shared_example(backend: Backend) -> None:
+    """Layer s is told, and t, which shares its parameters, may be."""
+    shared = build(
+        Input("x", (1,)), Dense("s"), Dense("t", shares="s", inputs=("x",)), Add("sum", ("s", "t")), Dense("out")
+    )
+    expect_kept(backend, shared, ones(s=(3, 1), out=(1, 3)), {"s": [1]})
+
+
+@requirement("SUR-02", "example", "REMOVE")
+def test_odd_survivors_example(backend: Backend) -> None:
+    """Infinities, NaN and the smallest number stay as they are."""
+    odd = floats([[np.inf], [-np.inf], [5e-324], [np.nan]])
+    got, said = remove(backend, LINE, FOUR | {"fc1.weight": odd}, {"fc1": [1]})
+    expect("bytes of fc1.weight", np.asarray(got["fc1.weight"]).tobytes(), odd[[0, 2, 3]].tobytes(), said)
 
 
 @requirement("SUR-02", "property", "REMOVE")
@@ -429,6 +481,32 @@ def test_unread_on_one_side_example() -> None:
     expect_equal(unread(deep, params, both), {"a": [1]}, "unread_units, none of two rows read")
 
 
+@requirement("SUR-06", "example")
+def test_unread_in_several_places_example() -> None:
+    """One of two readers, or of two columns, is enough, whichever it is."""
+    fork = build(
+        Input("x", (1,)), Dense("a"), Dense("b"), Dense("c", inputs=("a",)), Add("add", ("b", "c")), Dense("out")
+    )
+    masks = {"c.weight": np.array([[False, True], [False, True]])}
+    got = unread(fork, ones(a=(2, 1), b=(2, 2), c=(2, 2), out=(1, 2)), masks)
+    expect_equal(got, {"a": [], "b": []}, "unread_units, the first reader left")
+    flat = build(Input("x", (1, 1, 2)), Conv2d("a"), Flatten("flat"), Dense("out"))
+    params = ones(a=(2, 1, 1, 1), out=(1, 4))
+    for columns, gone in (([1, 1, 0, 1], []), ([1, 1, 1, 0], []), ([1, 1, 0, 0], [1])):
+        got = unread(flat, params, {"out.weight": np.array([columns], bool)})
+        expect_equal(got, {"a": gone}, f"unread_units, columns {columns}")
+
+
+@requirement("SUR-06", "example")
+def test_unread_round_a_sum_example() -> None:
+    """Unit 1 of the sum is unread: b alone reads it, and is masked there. Then nobody reads unit 1 of b."""
+    trunk = build(Input("x", (1,)), Dense("a"), Dense("b"), Dense("c"), Add("add", ("a", "c")), Dense("out"))
+    params = ones(a=(2, 1), b=(2, 2), c=(2, 2), out=(1, 2))
+    masks = {"out.weight": np.array([[True, False]]), "b.weight": np.array([[True, False], [True, False]])}
+    masks |= {"c.weight": np.array([[True, False], [True, True]])}
+    expect_equal(unread(trunk, params, masks), {"a": [1], "b": [1]}, "unread_units(trunk)")
+
+
 @requirement("SUR-06", "property")
 @given(st.data(), st.one_of(draw.networks(), graphs()))
 def test_unread(data: st.DataObject, drawn: Drawn) -> None:
@@ -579,6 +657,25 @@ def test_nothing_example(backend: Backend) -> None:
         expect_equal(got, mlp([[0, 0], [3, 4]], [0, 1], [[0, 5]], [0]), said)
 
 
+THREE_LAYERS = build(Input("x", (1,)), Dense("a"), Dense("b"), Dense("out"))
+THREE_GIVEN = {
+    "a.weight": floats([[1], [2]]),
+    "a.bias": floats([3, 4]),
+    "b.weight": floats([[5, 6], [7, 8]]),
+    "b.bias": floats([9, 10]),
+    "out.weight": floats([[11, 12]]),
+    "out.bias": floats([13]),
+}
+
+
+@requirement("SUR-10", "example", "REMOVE")
+def test_nothing_of_one_layer_example(backend: Backend) -> None:
+    """What is asked of another layer is removed."""
+    got, said = remove(backend, THREE_LAYERS, THREE_GIVEN, {"a": [], "b": [0]})
+    should = {"b.weight": floats([[7, 8]]), "b.bias": floats([10]), "out.weight": floats([[12]])}
+    expect_equal(got, THREE_GIVEN | should, said)
+
+
 @requirement("SUR-10", "property", "REMOVE")
 @given(st.data())
 def test_nothing(backend: Backend, data: st.DataObject) -> None:
@@ -686,6 +783,14 @@ def test_no_history_example(backend: Backend) -> None:
     expect("fc1.bias", got["fc1.bias"], THREE["fc1.bias"][1:], f"after units {{'fc1': [1]}}, {said}")
 
 
+@requirement("SUR-13", "example", "REMOVE")
+def test_request_stays_example(backend: Backend) -> None:
+    """The request is the caller's, too."""
+    units = {"fc1": [2, 0]}
+    _, said = remove(backend, MLP, copies(THREE), units)
+    expect("units afterwards", units, {"fc1": [2, 0]}, said)
+
+
 @requirement("SUR-13", "property", "REMOVE")
 @given(st.data())
 def test_pure(backend: Backend, data: st.DataObject) -> None:
@@ -731,6 +836,17 @@ def test_other_groups_example() -> None:
     reads = "group 'fc1': got array 'out.weight' of shape (2, 2), expected length 3 along axis 1"
     expect_refusal(lambda: cut_outgoing(smaller, groups, {}), "cut_outgoing(smaller, groups, {})", reads)
     expect_refusal(lambda: unread_units(smaller, groups, {}), "unread_units(smaller, groups, {})", two)
+
+
+@requirement("SUR-14", "example")
+def test_other_statistics_example() -> None:
+    """Statistics count like any other array."""
+    network = build(Input("x", (1,)), Dense("a"), BatchNorm("n"), Dense("out"))
+    params = ones(a=(2, 1), out=(1, 2))
+    params |= {f"n.{part}": np.ones(2) for part in ("gamma", "beta", "running_mean", "running_var")}
+    groups = find_groups(network, params)
+    three = "group 'a': got array 'n.running_var' of shape (3,), expected length 2 along axis 0"
+    refused_naming(params | {"n.running_var": np.ones(3)}, groups, {"a": [1]}, three)
 
 
 @requirement("SUR-14", "example")
@@ -806,6 +922,24 @@ def test_rows_of_several_groups_example(backend: Backend) -> None:
     expect_equal(got, should, said)
 
 
+@requirement("SUR-15", "example", "REMOVE")
+def test_rows_and_columns_example(backend: Backend) -> None:
+    """The layer between loses a row and a column, at different places."""
+    got, said = remove(backend, THREE_LAYERS, THREE_GIVEN, {"a": [0], "b": [1]})
+    should = {"a.weight": floats([[2]]), "a.bias": floats([4]), "b.weight": floats([[6]]), "b.bias": floats([9])}
+    expect_equal(got, THREE_GIVEN | should | {"out.weight": floats([[11]])}, said)
+
+
+@requirement("SUR-15", "example", "REMOVE")
+def test_one_group_asked_twice_example(backend: Backend) -> None:
+    """Rows 0 and 1 of the sum, one named by each layer: 1 is the second row, though the first goes, too."""
+    requests: tuple[Units, ...] = ({"a": [0], "b": [1]}, {"b": [1], "a": [0]})
+    for units in requests:
+        got, said = remove(backend, TWO, TWO_GIVEN, units)
+        should = {"a.weight": floats([[3]]), "b.weight": floats([[6]]), "out.weight": floats([[9]])}
+        expect_equal(got, should | {"out.bias": floats([0])}, said)
+
+
 @requirement("SUR-15", "property", "REMOVE")
 @given(st.data())
 def test_several_groups(backend: Backend, data: st.DataObject) -> None:
@@ -852,6 +986,33 @@ def test_sizes_example() -> None:
     params = {"a.weight": np.ones((3, 1, 1, 1)), "out.weight": np.ones((1, 6)), "out.bias": np.zeros(1)}
     got = sizes_without(flat, params, {"a": [1]})
     expect_equal(got, [(2, 2)], "the sizes of compact_network(flat) without channel 1, two entries of part 0")
+
+
+@requirement("SUR-16", "example")
+def test_sizes_of_several_example() -> None:
+    """Rows 4 and 5 of a are in the last part of both splits; of four channels, two groups in a part lose one each."""
+    second = build(
+        Input("x", (1,)),
+        Dense("a", bias=False),
+        Split("s", (2, 4)),
+        Split("t", (2, 2), ("s[1]",)),
+        Concat("joined", ("t[1]", "s[0]", "t[0]")),
+        Dense("out", bias=False),
+    )
+    got = sizes_without(second, {"a.weight": np.ones((6, 1)), "out.weight": np.ones((1, 6))}, {"a": [4]})
+    expect_equal(got, [(2, 3), (2, 1)], "the sizes of compact_network(second) without row 4")
+    two = build(
+        Input("x", (1,)),
+        Dense("a", bias=False),
+        Dense("b", bias=False, inputs=("x",)),
+        Concat("both", ("a", "b")),
+        Split("s", (4, 2)),
+        Concat("joined", ("s[1]", "s[0]")),
+        Dense("out", bias=False),
+    )
+    params = {"a.weight": np.ones((2, 1)), "b.weight": np.ones((4, 1)), "out.weight": np.ones((1, 6))}
+    got = sizes_without(two, params, {"a": [0], "b": [1]})
+    expect_equal(got, [(2, 2)], "the sizes of compact_network(two) without row 0 of a and row 1 of b")
 
 
 @requirement("SUR-16", "property")

@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from refprune import training
 from refprune.errors import InvalidInput
 from refprune.network import BatchNorm, Dense, Dropout, Input, build
 from spec_tests.adapter import Backend, OptimiserSpec, TrainCase, TrainStep
+from spec_tests.applicability import claimed, needs_default
 from spec_tests.oracle.training import check_training
 from spec_tests.strategies import training as draw
 from spec_tests.strategies.networks import chains
@@ -21,19 +21,43 @@ from spec_tests.strategies.training import straight, straight_gradients
 from spec_tests.verdicts import call, expect_close, expect_equal, fail, refuses, requirement, show
 
 HALF = OptimiserSpec("sgd", 0.25, momentum=0.5)
+OPTIMISERS: tuple[Literal["sgd", "nesterov", "adam", "adamw"], ...] = ("sgd", "nesterov", "adam", "adamw")
 ADAM = OptimiserSpec("adam", 1.0, beta1=0.5, beta2=0.75, eps=1.0)
 LITERAL = 2.0**-48
 """Room for two updates of Adam on numbers up to 4: roundings at most 12 each, 2^-52 or less each time."""
 
 
 def goes(backend: Backend, case: TrainCase, *should: Sequence[float], bound: float = 0.0) -> None:
-    """Require these values of the first weights of row 0 after each update, as read, and with masks as used."""
+    """Require these values of the first weights of row 0 after each update, as the network uses them.
+
+    What is read belongs to TRN-06 and TRN-18.
+    """
     steps = backend.train(case)
     expect_equal(len(steps), len(should), f"len({call('train', case)})")
     for number, (step, values) in enumerate(zip(steps, should, strict=True), 1):
-        for side in (step.read, step.used) if case.masks else (step.read,):
-            got = np.asarray(side["out.weight"])[0, : len(values)]
-            expect_close(got, np.array(values), bound, f"after update {number} of {call('train', case)}")
+        got = np.asarray(step.used["out.weight"])[0, : len(values)]
+        expect_close(got, np.array(values), bound, f"after update {number} of {call('train', case)}")
+
+
+def all_go(backend: Backend, *rows: tuple[TrainCase, list[list[float]], float]) -> None:
+    """Require these values within these bounds, of every case inside the declaration."""
+    for case, should, bound in claimed(backend, "train", *rows):
+        goes(backend, case, *should, bound=bound)
+
+
+def cleared(backend: Backend, step: TrainStep) -> tuple[Mapping[str, Any], ...]:
+    """Return where removed entries are 0 after a step: in what is used, and in what is read unless declared."""
+    return (step.used,) if backend.declaration.enforced == "forward" else (step.read, step.used)
+
+
+def removes(backend: Backend, case: TrainCase) -> None:
+    """Require 0 at removed entries from pruning on."""
+    said = call("train", case)
+    for step in backend.train(case)[max(case.prune_at - 1, 0) :]:
+        for name, mask in case.masks.items():
+            for side in cleared(backend, step):
+                got = np.asarray(side[name])[~mask]
+                expect_equal(got, np.zeros(got.shape), f"removed entries of {name!r} in {said}")
 
 
 def follows(backend: Backend, case: TrainCase, *, exact: bool = False) -> None:
@@ -52,10 +76,9 @@ def follows_own_gradients(backend: Backend, case: TrainCase) -> None:
 
 
 def same_steps(got: Sequence[TrainStep], should: Sequence[TrainStep], said: str) -> None:
-    """Require equal parameters at every step."""
+    """Require that every step uses equal parameters."""
     expect_equal(len(got), len(should), f"the steps of {said}")
     for step, other in zip(got, should, strict=True):
-        expect_equal(step.read, other.read, said)
         expect_equal(step.used, other.used, said)
 
 
@@ -90,6 +113,17 @@ def test_adam_example(backend: Backend) -> None:
     goes(backend, straight([1], [[3], [-3]], ADAM), [0.25], [0.5], bound=LITERAL)
 
 
+@requirement("TRN-03", "example")
+def test_adam_goes_on_example() -> None:
+    """A fresh optimiser counts its own updates, from whatever step of the run it begins."""
+    case, optimiser = straight([1], [[3]] * 3, ADAM), training.adam(0.5, 0.75, 1.0)
+    for first in (0, 1, 2):
+        run = (case.x, case.labels, case.batches, optimiser, training.constant(1.0), None, first)
+        step = next(training.steps(case.network, training.start(case.params, optimiser), *run))
+        got = step.state.params["out.weight"][0, :1]
+        expect_close(got, np.array([0.25]), LITERAL, f"the first weight after the first of steps(..., first={first})")
+
+
 @requirement("TRN-03", "property", "TRAIN")
 @given(draw.dense_cases(draw.specs("adam").map(lambda spec: replace(spec, weight_decay=0.0))))
 def test_adam(backend: Backend, case: TrainCase) -> None:
@@ -99,9 +133,26 @@ def test_adam(backend: Backend, case: TrainCase) -> None:
 @requirement("TRN-04", "example", "TRAIN")
 def test_decay_example(backend: Backend) -> None:
     decayed = OptimiserSpec("sgd", 0.5, weight_decay=0.25)
-    goes(backend, straight([4], [[2], [0]], decayed), [2.5], [2.1875])
-    goes(backend, straight([4], [[2]], replace(decayed, name="nesterov", momentum=0.5)), [1.75])
-    goes(backend, straight([4], [[2]], replace(ADAM, weight_decay=0.25)), [3.25], bound=LITERAL)
+    all_go(
+        backend,
+        (straight([4], [[2], [0]], decayed), [[2.5], [2.1875]], 0.0),
+        (straight([4], [[2]], replace(decayed, name="nesterov", momentum=0.5)), [[1.75]], 0.0),
+        (straight([4], [[2]], replace(ADAM, weight_decay=0.25)), [[3.25]], LITERAL),
+    )
+
+
+def biases_go(backend: Backend, spec: OptimiserSpec, should: Sequence[float], bound: float) -> None:
+    """Require these biases after an update of 4 and 0, whose gradients are 1 and -1."""
+    case = straight([0], [[0]], spec)
+    case = replace(case, params={**case.params, "out.bias": np.array([4.0, 0.0])})
+    got = np.asarray(backend.train(case)[0].used["out.bias"])
+    expect_close(got, np.array(should), bound, f"the bias after update 1 of {call('train', case)}")
+
+
+@requirement("TRN-04", "example", "TRAIN")
+def test_biases_decay_example(backend: Backend) -> None:
+    """1 + 0.25 * 4 = 2, times the rate 0.5, from 4."""
+    biases_go(backend, OptimiserSpec("sgd", 0.5, weight_decay=0.25), [3, 0.5], 0.0)
 
 
 @requirement("TRN-04", "property", "TRAIN")
@@ -122,6 +173,12 @@ def test_decoupled_example(backend: Backend) -> None:
     goes(backend, straight([4, 4], [[3, 0]], decoupled), [3.125, 3.5], bound=LITERAL)
 
 
+@requirement("TRN-05", "example", "TRAIN")
+def test_biases_decay_decoupled_example(backend: Backend) -> None:
+    """4 * 0.875 = 3.5, minus 0.5 * 1 / (1 + 1)."""
+    biases_go(backend, replace(ADAM, name="adamw", rate=0.5, weight_decay=0.25), [3.25, 0.25], LITERAL)
+
+
 @requirement("TRN-05", "property", "TRAIN")
 @given(draw.dense_cases(draw.specs("adamw")))
 def test_decoupled(backend: Backend, case: TrainCase) -> None:
@@ -133,16 +190,21 @@ def test_decoupled(backend: Backend, case: TrainCase) -> None:
 
 @requirement("TRN-06", "example", "TRAIN")
 def test_removed_example(backend: Backend) -> None:
-    rows = [[4, 4]] * 3
-    goes(backend, straight([1, 1], rows, HALF, [1, 0], 1), [0, 0], [-1.5, 0], [-3.25, 0])
+    all_go(
+        backend,
+        (straight([1, 1], [[4, 4]] * 3, HALF, [1, 0], 1), [[0, 0], [-1.5, 0], [-3.25, 0]], 0.0),
+        (straight([5, 2], [[1, 1]], OptimiserSpec("sgd", 0.5), [0, 0]), [[0, 0]], 0.0),
+    )
+
+
+@requirement("TRN-06", "example", "TRAIN")
+def test_removed_under_every_optimiser_example(backend: Backend) -> None:
     nesterov = replace(HALF, name="nesterov", weight_decay=0.25)
     adam = replace(ADAM, weight_decay=0.25)
-    for optimiser in (nesterov, adam, replace(adam, name="adamw")):
-        for prune_at in range(4):
-            case = straight([1, 1], [[3, 4]] * 4, optimiser, [1, 0], prune_at)
-            zeros = [float(step.read["out.weight"][0, 1]) for step in backend.train(case)[max(prune_at - 1, 0) :]]
-            expect_equal(zeros, [0.0] * len(zeros), f"row 0, entry 1, once pruned, of {call('train', case)}")
-    goes(backend, straight([5, 2], [[1, 1]], OptimiserSpec("sgd", 0.5), [0, 0]), [0, 0])
+    optimisers = (HALF, nesterov, adam, replace(adam, name="adamw"))
+    cases = ((straight([1, 1], [[3, 4]] * 4, spec, [1, 0], prune_at),) for spec in optimisers for prune_at in range(4))
+    for (case,) in claimed(backend, "train", *cases):
+        removes(backend, case)
 
 
 @requirement("TRN-06", "example", "TRAIN")
@@ -162,20 +224,25 @@ def test_removed_bias_example(backend: Backend) -> None:
         case = replace(case, params=params, masks={"out.bias": np.array([False, True])})
         for number, (step, value) in enumerate(zip(backend.train(case), should, strict=True), 1):
             said = f"after update {number} of {call('train', case)}"
-            expect_equal(np.asarray(step.read["out.bias"]), np.array([value, 0.25 * number]), f"the bias {said}")
-            expect_equal(step.used, step.read, f"what is used {said}")
+            expect_equal(np.asarray(step.used["out.bias"]), np.array([value, 0.25 * number]), f"the bias {said}")
+        removes(backend, case)
+
+
+@requirement("TRN-06", "example", "TRAIN")
+def test_removed_normalisation_example(backend: Backend) -> None:
+    """Gamma and beta are parameters like any others."""
+    masks = {"norm.gamma": np.array([False]), "norm.beta": np.array([False])}
+    params = {name: array.copy() for name, array in NORMED_PARAMS.items()} | {"out.weight": np.array([[1.0], [0.0]])}
+    batches, labels = (np.arange(4), np.arange(4)), np.zeros(4, int)
+    for prune_at in range(3):
+        spec = OptimiserSpec("sgd", 0.25, momentum=0.5)
+        removes(backend, TrainCase(NORMED, params, FOUR, labels, batches, spec, masks, prune_at))
 
 
 @requirement("TRN-06", "property", "TRAIN")
 @given(draw.chain_cases())
 def test_removed(backend: Backend, case: TrainCase) -> None:
-    said = call("train", case)
-    for step in backend.train(case)[max(case.prune_at - 1, 0) :]:
-        for name, mask in case.masks.items():
-            for side in (step.read, step.used):
-                got = np.asarray(side[name])[~mask]
-                expect_equal(got, np.zeros(got.shape), f"removed entries of {name!r} in {said}")
-        expect_equal(step.used, step.read, f"what is used in {said}")
+    removes(backend, case)
 
 
 # TRN-07 Memory of removed entries
@@ -189,6 +256,17 @@ def test_memory_example() -> None:
     expect_equal(pruned.slots["a"][0], np.array([4.0, 0.0]), f"mask_state({state}, {show(masks)})")
     after = training.update(pruned, {"a": np.ones(2)}, training.sgd(0.5), 0.25, masks)
     expect_equal(after.slots["a"][0], np.array([3.0, 0.0]), f"update({pruned}, ones, sgd(0.5), 0.25, ...)")
+
+
+@requirement("TRN-07", "example")
+def test_second_memory_example() -> None:
+    """Adam has two memories of each entry, and both become 0."""
+    masks, optimiser = {"a": np.array([True, False])}, training.adam(0.5, 0.5)
+    slots = (np.array([4.0, 6.0]), np.array([8.0, 10.0]))
+    pruned = training.mask_state(training.State({"a": np.array([1.0, 2.0])}, {"a": slots}, 3), masks)
+    expect_equal(np.stack(pruned.slots["a"]), np.array([[4.0, 0.0], [8.0, 0.0]]), "both memories after mask_state")
+    after = training.update(pruned, {"a": np.ones(2)}, optimiser, 0.25, masks)
+    expect_equal(np.stack(after.slots["a"]), np.array([[2.5, 0.0], [4.5, 0.0]]), "both memories after an update")
 
 
 @requirement("TRN-07", "property")
@@ -229,11 +307,17 @@ def run_of(case: TrainCase, optimiser: training.Optimiser) -> tuple[Any, ...]:
 @requirement("TRN-08", "example", "TRAIN")
 def test_kept_example(backend: Backend) -> None:
     for keeps in ([1, 0], [1, 1]):
-        case = straight([1, 1], [[4, 4]] * 3, HALF, keeps, 1)
-        got = [float(step.read["out.weight"][0, 0]) for step in backend.train(case)]
-        expect_equal(got, [0, -1.5, -3.25], f"row 0, entry 0, of {call('train', case)}")
-    goes(backend, straight([1, 7], [[3, 3], [-3, 3]], ADAM, [1, 0], 1), [0.25, 0], [0.5, 0], bound=LITERAL)
+        goes(backend, straight([1, 1], [[4, 4]] * 3, HALF, keeps, 1), [0], [-1.5], [-3.25])
+
+
+@requirement("TRN-08", "example", "TRAIN")
+def test_kept_and_zero_example(backend: Backend) -> None:
     goes(backend, straight([0, 5], [[2, 1]], OptimiserSpec("sgd", 0.5), [1, 0]), [-1, 0])
+
+
+@requirement("TRN-08", "example", "TRAIN")
+def test_kept_by_adam_example(backend: Backend) -> None:
+    goes(backend, straight([1, 7], [[3, 3], [-3, 3]], ADAM, [1, 0], 1), [0.25, 0], [0.5, 0], bound=LITERAL)
 
 
 @requirement("TRN-08", "property", "TRAIN")
@@ -251,8 +335,8 @@ def test_kept_as_if_dense(backend: Backend, case: TrainCase) -> None:
     for step, other in zip(backend.train(case), dense, strict=True):
         for name, mask in case.masks.items():
             expect_equal(
-                np.asarray(step.read[name])[mask],
-                np.asarray(other.read[name])[mask],
+                np.asarray(step.used[name])[mask],
+                np.asarray(other.used[name])[mask],
                 f"kept entries of {name!r} in {said}",
             )
 
@@ -283,6 +367,13 @@ def test_kept_alone(spec: OptimiserSpec, seed: int, dtype: Any, before: int) -> 
 @requirement("TRN-09", "example", "TRAIN")
 def test_order_example(backend: Backend) -> None:
     goes(backend, straight([0], [[1], [2], [4]], OptimiserSpec("sgd", 1.0)), [-1], [-3], [-7])
+
+
+@requirement("TRN-09", "example", "TRAIN")
+def test_example_again_example(backend: Backend) -> None:
+    """An example that a batch names three times counts three times: the mean of 4, 4, 4, 0 is 3."""
+    case = replace(straight([1], [[4], [0]], OptimiserSpec("sgd", 0.25)), batches=(np.array([0, 0, 1, 0]),))
+    goes(backend, case, [0.25])
 
 
 def weights_by_rate(case: TrainCase, rates: Sequence[float], first: int) -> list[float]:
@@ -357,9 +448,10 @@ def keeps_types(backend: Backend, case: TrainCase) -> None:
 
 @requirement("TRN-11", "example", "TRAIN")
 def test_types_example(backend: Backend) -> None:
-    for name in ("sgd", "nesterov", "adam", "adamw"):
-        optimiser = OptimiserSpec(name, 0.25, 0.5, 0.25)
-        keeps_types(backend, straight([1, 2], [[3, 4]] * 3, optimiser, [1, 0], 1, np.float32))
+    specs = (OptimiserSpec(name, 0.25, 0.5, 0.25) for name in OPTIMISERS)
+    cases = ((straight([1, 2], [[3, 4]] * 3, spec, [1, 0], 1, np.float32),) for spec in specs)
+    for (case,) in claimed(backend, "train", *cases):
+        keeps_types(backend, case)
 
 
 @requirement("TRN-11", "example")
@@ -435,7 +527,18 @@ def test_pure_example(backend: Backend) -> None:
     case = straight([1], [[4], [2]], HALF)
     steps = backend.train(case)
     expect_equal(float(case.params["out.weight"][0, 0]), 1.0, f"the given weight after {call('train', case)}")
-    expect_equal(float(steps[0].read["out.weight"][0, 0]), 0.0, f"the first result after {call('train', case)}")
+    expect_equal(float(steps[0].used["out.weight"][0, 0]), 0.0, f"the first result after {call('train', case)}")
+
+
+@requirement("TRN-12", "example", "TRAIN")
+def test_pure_statistics_example(backend: Backend) -> None:
+    """The statistics that were given, and those after the first update, are what they were."""
+    params = {name: array.copy() for name, array in NORMED_PARAMS.items()}
+    both = (np.arange(4), np.arange(4))
+    case = TrainCase(NORMED, params, FOUR, np.zeros(4, int), both, OptimiserSpec("sgd", 0.25), {})
+    steps = backend.train(case)
+    expect_equal(params, NORMED_PARAMS, f"the given parameters after {call('train', case)}")
+    expect_equal(steps[0].used["norm.running_mean"], np.array([0.5]), f"the first result after {call('train', case)}")
 
 
 @requirement("TRN-12", "example")
@@ -462,7 +565,9 @@ def test_pure(backend: Backend, case: TrainCase) -> None:
     before = copies(case)
     first = backend.train(case)
     unchanged(case, before)
-    same_steps(backend.train(case), first, f"a second {call('train', case)}")
+    again, said = backend.train(case), f"a second {call('train', case)}"
+    for (read, used), (same_read, same_used) in zip(first, again, strict=True):
+        expect_equal({"read": same_read, "used": same_used}, {"read": read, "used": used}, said)
 
 
 @requirement("TRN-12", "property")
@@ -675,13 +780,13 @@ def test_state_of_before_example() -> None:
 
 def clear_signs(backend: Backend, case: TrainCase) -> None:
     """Require that no removed entry has its sign bit set, unless the backend declares either zero."""
-    if backend.declaration.removed_zero != "positive":
-        pytest.skip("not applicable: declares zeros of either sign")
+    needs_default(backend, "removed_zero")
     for number, step in enumerate(backend.train(case), 1):
         for name, mask in case.masks.items():
-            removed = np.asarray(step.read[name])[~mask]
-            if number >= case.prune_at and (np.signbit(removed) & (removed == 0)).any():
-                fail(f"-0.0 in {name!r} after update {number}", "+0.0", call("train", case))
+            for side in cleared(backend, step):
+                removed = np.asarray(side[name])[~mask]
+                if number >= case.prune_at and (np.signbit(removed) & (removed == 0)).any():
+                    fail(f"-0.0 in {name!r} after update {number}", "+0.0", call("train", case))
 
 
 @requirement("TRN-15", "example", "TRAIN")
@@ -704,6 +809,14 @@ def test_step_decay_example() -> None:
     rate = training.step_decay(1.0, [2, 4], 0.5)
     expect_equal([rate(step) for step in range(6)], [1, 1, 0.5, 0.5, 0.25, 0.25], "step_decay(1.0, [2, 4], 0.5)")
     expect_equal([training.constant(0.5)(step) for step in range(3)], [0.5] * 3, "constant(0.5)")
+
+
+@requirement("TRN-16", "example")
+def test_odd_drops_example() -> None:
+    """Drops in any order; one that is there twice counts twice."""
+    for drops, should in (([4, 2], [1, 1, 0.5, 0.5, 0.25]), ([2, 2], [1, 1, 0.25, 0.25, 0.25])):
+        rate = training.step_decay(1.0, drops, 0.5)
+        expect_equal([rate(step) for step in range(5)], should, f"step_decay(1.0, {drops}, 0.5)")
 
 
 @requirement("TRN-16", "property")
@@ -754,9 +867,8 @@ def test_statistics_example(backend: Backend) -> None:
     both = (np.arange(4), np.arange(4))
     case = TrainCase(NORMED, NORMED_PARAMS, FOUR, np.zeros(4, int), both, decay, {})
     for step, mean, var in zip(backend.train(case), (0.5, 0.75), (2.0, 3.0), strict=True):
-        for side in (step.read, step.used):
-            expect_equal(side["norm.running_mean"], np.array([mean]), call("train", case))
-            expect_equal(side["norm.running_var"], np.array([var]), call("train", case))
+        expect_equal(step.used["norm.running_mean"], np.array([mean]), call("train", case))
+        expect_equal(step.used["norm.running_var"], np.array([var]), call("train", case))
 
 
 @requirement("TRN-17", "example")
@@ -789,10 +901,48 @@ def test_dropouts_example() -> None:
     expect_equal(got["out.weight"], np.array([[0.5], [-0.5]]), "train with dropout")
     expect_equal(asked, [0, 1], "the steps whose masks were asked for")
     refuses(lambda: training.train(network, params, *run), "dropout without masks")
+    asked.clear()
+    got = training.train(network, params, *run, first=1, kept=kept)
+    expect_equal(got["out.weight"], np.array([[0.5], [-0.5]]), "train with dropout, first=1")
+    expect_equal(asked, [1], "the steps whose masks were asked for, first=1")
+
+
+@requirement("TRN-17", "example", "TRAIN")
+def test_given_dropouts_example(backend: Backend) -> None:
+    """Equal logits, so -0.25 (p - 1) = 1/8 for label 0: x = 4 is doubled, then 2 is dropped. 1/8 * 8 = 1 and 0."""
+    network = build(Input("x", (1,)), Dropout("drop"), Dense("out"))
+    params = {"out.weight": np.zeros((2, 1)), "out.bias": np.zeros(2)}
+    kept = ({"drop": np.array([[True]])}, {"drop": np.array([[False]])})
+    x, labels, batches = np.array([[4.0], [2.0]]), np.zeros(2, int), (np.array([0]), np.array([1]))
+    case = TrainCase(network, params, x, labels, batches, OptimiserSpec("sgd", 0.25), {}, kept=kept)
+    for number, (step, weight) in enumerate(zip(backend.train(case), ([[1.0], [-1.0]],) * 2, strict=True), 1):
+        said = f"after update {number} of {call('train', case)}"
+        expect_equal(np.asarray(step.used["out.weight"]), np.array(weight), said)
+    bias = np.asarray(backend.train(case)[0].used["out.bias"])
+    expect_equal(bias, np.array([0.125, -0.125]), f"the bias after update 1 of {call('train', case)}")
 
 
 @requirement("TRN-17", "property", "TRAIN")
-@given(st.integers(0, 2**32 - 1), st.sampled_from(("sgd", "nesterov", "adam", "adamw")), st.integers(1, 4))
+@given(draw.dense_cases(draw.sgd_specs()), st.integers(0, 2**32 - 1))
+def test_given_dropouts(backend: Backend, case: TrainCase, seed: int) -> None:
+    """The gradient is that of the examples with what is dropped 0 and what is kept doubled, at every step its own."""
+    rng, width = np.random.default_rng(seed), case.x.shape[1]
+    network = build(Input("image", (width,)), Dropout("drop"), Dense("out"))
+    drops = [rng.random((len(rows), width)) < 0.5 for rows in case.batches]
+    for mask in drops:
+        mask[:, -1] = True  # the feature that keeps the logits apart
+    case = replace(case, network=network, kept=tuple({"drop": mask} for mask in drops))
+
+    def gradients(number: int, *_: object) -> Mapping[str, Any]:
+        left = 2 * case.x[case.batches[number - 1]] * drops[number - 1]
+        one = replace(case, x=left, batches=(*case.batches[: number - 1], np.arange(len(left))))
+        return straight_gradients(one, number)
+
+    check_training(case, backend.train(case), gradients, exact=True)
+
+
+@requirement("TRN-17", "property", "TRAIN")
+@given(st.integers(0, 2**32 - 1), st.sampled_from(OPTIMISERS), st.integers(1, 4))
 def test_statistics(backend: Backend, seed: int, name: Any, updates: int) -> None:
     """Whatever the optimiser, the statistics are averages of the batches' own, since x comes straight from the data."""
     rng = np.random.default_rng(seed)
@@ -804,5 +954,33 @@ def test_statistics(backend: Backend, seed: int, name: Any, updates: int) -> Non
     for step, rows in zip(backend.train(case), batches, strict=True):
         mean, var = (mean + x[rows].mean()) / 2, (var + x[rows].var(ddof=1)) / 2
         # Sums of six integers, squares up to 256: a dozen roundings of 2^-53 of at most 1536.
-        expect_close(step.read["norm.running_mean"], np.array([mean]), 2**-36, call("train", case))
-        expect_close(step.read["norm.running_var"], np.array([var]), 2**-36, call("train", case))
+        expect_close(step.used["norm.running_mean"], np.array([mean]), 2**-36, call("train", case))
+        expect_close(step.used["norm.running_var"], np.array([var]), 2**-36, call("train", case))
+
+
+# TRN-18 What is read
+
+
+def reads(backend: Backend, case: TrainCase) -> None:
+    """Require that what is read is what is used: everywhere before pruning, and at kept entries from then on."""
+    for number, (read, used) in enumerate(backend.train(case), 1):
+        said = f"what is read after update {number} of {call('train', case)}"
+        expect_equal(set(read), set(used), f"the names of {said}")
+        for name, array in used.items():
+            kept = case.masks.get(name, ...) if number >= case.prune_at else ...
+            expect_equal(np.asarray(read[name])[kept], np.asarray(array)[kept], f"{name!r} in {said}")
+
+
+@requirement("TRN-18", "example", "TRAIN")
+def test_read_example(backend: Backend) -> None:
+    for keeps, prune_at in ((None, 0), ([1, 0], 0), ([1, 0], 1), ([1, 0], 3)):
+        case = straight([1, 1], [[4, 4]] * 3, HALF, keeps, prune_at)
+        got = [float(step.read["out.weight"][0, 0]) for step in backend.train(case)]
+        expect_equal(got, [0, -1.5, -3.25], f"row 0, entry 0, as it is read after each update of {call('train', case)}")
+        reads(backend, case)
+
+
+@requirement("TRN-18", "property", "TRAIN")
+@given(draw.chain_cases(), st.booleans())
+def test_read(backend: Backend, case: TrainCase, dense: bool) -> None:  # noqa: FBT001  a drawn flag
+    reads(backend, replace(case, masks={}) if dense else case)

@@ -52,12 +52,17 @@ def by_unit(draw: st.DrawFn, params: dict[str, Array], values: st.SearchStrategy
 
 @st.composite
 def score_cases(
-    draw: st.DrawFn, criteria: tuple[str, ...] = CRITERIA, kinds: frozenset[str] = KINDS, *, within: bool = False
+    draw: st.DrawFn,
+    criteria: tuple[str, ...] = CRITERIA,
+    kinds: frozenset[str] = KINDS,
+    *,
+    within: bool = False,
+    reducers: tuple[str, ...] = REDUCERS,
 ) -> ScoreCase:
     """Draw a criterion of these with the evidence it needs, for entries, tiles or units: these `kinds`."""
     criterion = draw(st.sampled_from(criteria))
     params = draw(layers())
-    reducer = draw(st.sampled_from(REDUCERS))
+    reducer = draw(st.sampled_from(reducers))
     evidence: dict[str, Any] = {}
     if criterion in ("gradient", "taylor"):
         evidence["grads"] = draw(like(params))
@@ -70,7 +75,7 @@ def score_cases(
     side = st.one_of(st.none(), st.integers(1, 4))
     granularity: Elements | Units | Blocks = Units()
     if criterion not in UNIT_CRITERIA:
-        tiles = Blocks(draw(side), draw(side), draw(st.sampled_from(REDUCERS)))
+        tiles = Blocks(draw(side), draw(side), draw(st.sampled_from(reducers)))
         choices: dict[str, Elements | Units | Blocks] = {"element": Elements(), "unit": Units(), "block": tiles}
         granularity = choices[draw(st.sampled_from([kind for kind in choices if kind in kinds]))]
     alive = draw(masks_for(params)) if within else None
@@ -86,11 +91,16 @@ def declared_case(
     within: bool = False,
 ) -> ScoreCase:
     """Draw a case of these inside the declaration; skip when nothing of them is declared."""
-    known = kinds & backend.declaration.granularities
-    usable = tuple(name for name in criteria if (("unit" in known) if name in UNIT_CRITERIA else known))
-    if not usable:
-        pytest.skip(f"not applicable: {backend.declaration.name} declares none of {sorted(kinds)}")
-    return data.draw(score_cases(usable, known, within=within))
+    declared = backend.declaration
+    known = kinds & declared.granularities
+    reducers = tuple(name for name in REDUCERS if name in declared.reducers)
+    known = known if reducers else known & {"element"}
+    usable = tuple(
+        name for name in criteria if name in declared.criteria and (name not in UNIT_CRITERIA or "unit" in known)
+    )
+    if not usable or not known:
+        pytest.skip(f"not applicable: {declared.name} declares none of {list(criteria)} for {sorted(kinds)}")
+    return data.draw(score_cases(usable, known, within=within, reducers=reducers or REDUCERS))
 
 
 def runs_of(array: str, axis: int, size: int, span: int = 1) -> Slice:

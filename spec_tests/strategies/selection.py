@@ -4,15 +4,15 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from refprune.arrays import Array
 from spec_tests.adapter import Blocks, Declaration, Elements, NofM, SelectCase, Units
-from spec_tests.oracle.selection import removal_count
+from spec_tests.oracle.selection import DEFAULT, by_tiles, pool_entries, pools, ruling
 
 NAMES = ("a", "b", "c")
 DTYPES = st.sampled_from((np.float64, np.float32))
-COUNT_RULES = ("half_even", "trunc", "ceil", "keep_half_even")
 FRACTIONS = (0.0, 1.0, 0.5, 0.25, 0.1, 0.29, 0.3, 0.7, 0.9, 0.99, 1 / 3, 2 / 3)
 SPARSITIES = st.one_of(st.sampled_from(FRACTIONS), st.floats(0.0, 1.0))
 Pools = Literal["local", "global"]
@@ -21,7 +21,14 @@ TIED = st.sampled_from((0.0, -0.0, 1.0, 1.0, 2.0, 3.0, -1.0, -3.0))
 """Few values: ties are common, and both zeros are there; a score may be negative."""
 EXTREME = st.sampled_from((0.0, -0.0, 1.0, 1 + 1e-12, 2.0, float("inf"), -float("inf"), 5e-324, 1e-45, 3e38))
 """Infinities, the smallest numbers of both dtypes, and two that float32 cannot tell apart."""
-EVERYTHING = Declaration("everything", frozenset())
+COUNTED: st.SearchStrategy[tuple[int, float]] = st.one_of(
+    st.sampled_from(
+        ((45, 0.1), (45, 0.7), (100, 0.29), (10, 0.1), (10, 0.3), (10, 0.9), (5, 0.8), (20, 0.9), (5, 0.5), (7, 0.5))
+    ),
+    st.tuples(st.integers(1, 120), SPARSITIES),
+)
+"""Sizes and sparsities: those at which rules and arithmetics part, and any."""
+EVERYTHING = DEFAULT
 """What is drawn when nothing is left out."""
 
 
@@ -31,9 +38,14 @@ def pools_of(declaration: Declaration) -> st.SearchStrategy[Pools]:
     return st.sampled_from([pools for pools in both if pools in declaration.pools])
 
 
+def pools_of_runs(declaration: Declaration) -> Pools:
+    """Return declared pools for runs of n of m, which make no difference there."""
+    return "local" if "local" in declaration.pools else "global"
+
+
 def sparsities_of(declaration: Declaration, most: int) -> st.SearchStrategy[float | int]:
-    """Draw fractions, and counts up to `most` where they are declared."""
-    return st.one_of(SPARSITIES, st.integers(0, most)) if declaration.integer_counts else SPARSITIES
+    """Draw fractions, and counts up to `most` where there are any."""
+    return st.one_of(SPARSITIES, st.integers(0, most)) if declaration.integers != "refused" else SPARSITIES
 
 
 def shapes(least_axes: int = 1, most_axes: int = 3, longest: int = 4) -> st.SearchStrategy[tuple[int, ...]]:
@@ -45,11 +57,10 @@ def shapes(least_axes: int = 1, most_axes: int = 3, longest: int = 4) -> st.Sear
 def arrays(
     draw: st.DrawFn, shape: st.SearchStrategy[tuple[int, ...]], values: st.SearchStrategy[float], dtype: Any
 ) -> Array:
-    """Draw an array entry by entry, in C or Fortran memory order."""
+    """Draw an array entry by entry, in C order: other orders belong to SEL-14."""
     size = draw(shape)
     flat = draw(st.lists(values, min_size=int(np.prod(size)), max_size=int(np.prod(size))))
-    array = np.array(flat, dtype=dtype).reshape(size)
-    return np.asfortranarray(array) if draw(st.booleans()) else array
+    return np.array(flat, dtype=dtype).reshape(size)
 
 
 @st.composite
@@ -142,23 +153,18 @@ def width_cases(draw: st.DrawFn, declaration: Declaration = EVERYTHING) -> Selec
 
 @st.composite
 def with_sparsity(draw: st.DrawFn, case: SelectCase, declaration: Declaration = EVERYTHING) -> SelectCase:
-    """Draw a sparsity, float or int, whose count is at least what is removed already in every pool.
+    """Draw a sparsity, float or int, to which masks are due in every pool."""
+    tiled = by_tiles(case)
+    entries = [pool_entries(tiled, names, declaration) for names in pools(tiled)]
 
-    Under every count rule that can be declared, so that no case is a refusal for one backend only.
-    """
-    sizes, removed = pool_sizes(case)
+    def answered(sparsity: float) -> bool:
+        due = [ruling(pool, sparsity, declaration) for pool in entries]
+        return not any(one.refusal or one.unclear for one in due)
 
-    def nests(sparsity: float) -> bool:
-        return all(
-            removal_count(rule, sparsity, n) >= gone
-            for rule in COUNT_RULES
-            for n, gone in zip(sizes, removed, strict=True)
-        )
-
-    candidates = [s for s in (*FRACTIONS, draw(st.floats(0.0, 1.0))) if nests(s)]
-    counts = list(range(max(removed), min(sizes) + 1)) if declaration.integer_counts else []
-    sparsity = draw(st.sampled_from([*candidates, *counts]))
-    return SelectCase(case.scores, sparsity, case.pools, case.granularity, case.within)
+    counts = range(min(map(len, entries)) + 1) if declaration.integers != "refused" else ()
+    asked = [s for s in (*FRACTIONS, draw(st.floats(0.0, 1.0)), *counts) if answered(s)]
+    assume(asked)
+    return replace(case, sparsity=draw(st.sampled_from(asked)))
 
 
 def pool_sizes(case: SelectCase) -> tuple[list[int], list[int]]:
@@ -176,28 +182,53 @@ def block_cases(draw: st.DrawFn, declaration: Declaration = EVERYTHING) -> Selec
     values = st.integers(-3, 3).map(float)
     scores = draw(named_arrays(shapes(1, 4, 3), values, most=2))
     side = st.one_of(st.none(), st.integers(1, 4))
-    granularity = Blocks(draw(side), draw(side), draw(st.sampled_from(("l1", "l2", "max", "sum_then_square"))))
-    sparsity = draw(SPARSITIES)
-    return SelectCase(scores, sparsity, draw(pools_of(declaration)), granularity)
+    known = sorted({"l1", "l2", "max", "sum_then_square"} & declaration.reducers)
+    assume(known)
+    granularity = Blocks(draw(side), draw(side), draw(st.sampled_from(known)))
+    case = SelectCase(scores, 0.0, draw(pools_of(declaration)), granularity)
+    return draw(with_sparsity(case, declaration))
+
+
+@st.composite
+def n_of_m_rules(draw: st.DrawFn, declaration: Declaration) -> NofM:
+    """Draw what is kept or removed of a run, neither nothing nor all of what is removed."""
+    axis = draw(st.sampled_from([*(1,) * 2 * (1 in declaration.run_axes), *sorted(declaration.run_axes)]))
+    if declaration.names == "kept":
+        keep = draw(st.integers(1, 3))
+        return NofM(keep, draw(st.integers(keep, 4)), axis)
+    gone = draw(st.integers(1, 3))
+    return NofM(gone, draw(st.integers(gone + 1, 4)), axis)
 
 
 @st.composite
 def n_of_m_cases(draw: st.DrawFn, declaration: Declaration = EVERYTHING) -> SelectCase:
-    """Draw runs with tails, ties and removed entries."""
-    keep = draw(st.integers(1, 3))
-    of = draw(st.integers(keep, 4))
-    scores = draw(named_arrays(shapes(2, 3, 5), most=2))
+    """Draw runs with tails, ties and removed entries, where masks are due."""
+    rule = draw(n_of_m_rules(declaration))
+    least = max(2, rule.axis + 1)
+    scores = draw(named_arrays(shapes(least, max(3, least), 5 if least < 4 else 3), most=2))
+    if declaration.tail == "refused":
+        scores = {name: np.concatenate([array] * rule.of, axis=rule.axis) for name, array in scores.items()}
     alive = draw(masks_for(scores)) if declaration.within and draw(st.booleans()) else None
-    axis = draw(st.sampled_from((1, 1, 0)))
-    return SelectCase(scores, None, "local", NofM(keep, of, axis), alive)
+    return SelectCase(scores, None, pools_of_runs(declaration), rule, alive)
+
+
+@st.composite
+def whole_runs(draw: st.DrawFn, declaration: Declaration, positions: int = 1) -> SelectCase:
+    """Draw whole runs of distinct scores, with so many runs beside each other at each row."""
+    rule = draw(n_of_m_rules(declaration))
+    height, length = draw(st.integers(1, 3)), draw(st.integers(1, 3)) * rule.of
+    order = draw(st.permutations(range(1, height * positions * length + 1)))
+    rows = np.array(order, np.float64).reshape(height, positions, 1, length)
+    scores = np.moveaxis(rows, -1, rule.axis)
+    if rule.axis < 2 and positions == 1:
+        scores = scores.reshape(scores.shape[:2] if rule.axis == 1 else (length, height))
+    return SelectCase({"a": scores}, None, pools_of_runs(declaration), rule)
 
 
 def declared_cases(declaration: Declaration) -> list[st.SearchStrategy[SelectCase]]:
-    """Return a strategy for each declared granularity; runs are asked with local pools only."""
+    """Return a strategy for each declared granularity."""
     kinds = {"element": element_cases(declaration=declaration), "unit": unit_cases(declaration)}
-    kinds["block"] = block_cases(declaration)
-    if "local" in declaration.pools:
-        kinds["n_of_m"] = n_of_m_cases(declaration)
+    kinds |= {"block": block_cases(declaration), "n_of_m": n_of_m_cases(declaration)}
     return [cases for kind, cases in kinds.items() if kind in declaration.granularities]
 
 

@@ -5,9 +5,9 @@ there whole or not at all.
 """
 
 import argparse
-import os
-import shutil
 from pathlib import Path
+
+import numpy as np
 
 from refprune.arrays import Params, apply_masks
 from refprune.errors import InvalidInput
@@ -17,9 +17,9 @@ from refprune.lab.exchange.from_onnx import from_onnx
 from refprune.lab.exchange.to_onnx import to_onnx
 from refprune.lab.explain.command import seed
 from refprune.lab.extras import needs_onnx
+from refprune.lab.files import check_writable, place, write_bytes_atomically
 from refprune.lab.finished import read_finished
-from refprune.lab.results import check_writable, write_bytes_atomically
-from refprune.network import Network
+from refprune.network import Conv2d, DepthwiseConv2d, Network
 
 SUFFIX = ".onnx"
 
@@ -32,8 +32,8 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         description="Write a network of a finished run as an ONNX file, which other libraries run.",
     )
     parser.set_defaults(work=work_export)
-    parser.add_argument("folder", type=Path, help="what `refprune run --out` wrote")
-    parser.add_argument("--onnx", type=Path, metavar="FILE", required=True, help=f"where to; FILE ends in {SUFFIX}")
+    parser.add_argument("folder", type=place, help="what `refprune run --out` wrote")
+    parser.add_argument("--onnx", type=place, metavar="FILE", required=True, help=f"where to; FILE ends in {SUFFIX}")
     parser.add_argument(
         "--state",
         choices=run_folder.STATES,
@@ -49,8 +49,13 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "and masks. An ONNX file has no masks: what they remove is 0 there.",
     )
     parser.set_defaults(work=work_convert)
-    parser.add_argument("source", type=Path, metavar="IN", help=f"a file that ends in {SUFFIX}, or a folder")
-    parser.add_argument("target", type=Path, metavar="OUT", help="the other; a folder that is not there yet, or empty")
+    parser.add_argument("source", type=place, metavar="IN", help=f"a file that ends in {SUFFIX}, or a folder")
+    parser.add_argument(
+        "target",
+        type=place,
+        metavar="OUT",
+        help=f"the other: a folder that is empty or not there yet, or a {SUFFIX} file, which is replaced",
+    )
 
 
 def work_export(options: argparse.Namespace) -> int:
@@ -62,6 +67,7 @@ def work_export(options: argparse.Namespace) -> int:
     network, params, _ = run_folder.load_state(options.folder, name, run.seed, options.state)
     write_model(options.onnx, network, params)
     print(f"written to {options.onnx}: {name}, {options.state}, seed {run.seed}")
+    _say_precision(network, params)
     return 0
 
 
@@ -73,11 +79,20 @@ def work_convert(options: argparse.Namespace) -> int:
     if target.suffix == SUFFIX:
         network, params, masks = store.load(source)
         write_model(target, network, apply_masks(params, masks))
+        print(f"written to {target}")
+        _say_precision(network, params)
     else:
         _check_free(target)
         write_folder(target, *read_model(source))
-    print(f"written to {target}")
+        print(f"written to {target}")
     return 0
+
+
+def _say_precision(network: Network, params: Params) -> None:
+    """Print what a reader of the file may not be able to do."""
+    convolutions = any(isinstance(node, Conv2d | DepthwiseConv2d) for node in network)
+    if convolutions and any(array.dtype == np.float64 for array in params.values()):
+        print("its numbers are float64, in which onnxruntime may have no convolution")
 
 
 def write_model(path: Path, network: Network, params: Params) -> None:
@@ -122,14 +137,10 @@ def _check_free(folder: Path) -> None:
 
 
 def write_folder(folder: Path, network: Network, params: Params) -> None:
-    """Write a network as a folder, without masks: made beside its place, and then moved there."""
-    folder = folder.absolute()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    made = folder.with_name(f".{folder.name}.{os.getpid()}")
-    try:
-        store.save(made, network, params, {})
-        if folder.is_dir():
-            folder.rmdir()
-        made.rename(folder)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
+    """Write a network as a folder, without masks: all of it, or nothing; a folder that is there stays the same one.
+
+    Raises:
+        OSError: nothing can be written there.
+    """
+    with run_folder.placed(folder) as new:
+        store.save(new, network, params, {})

@@ -88,9 +88,11 @@ class Found:
         return self.constants[name] if name else None
 
     def parameter(self, operator: Operator, place: int, rank: int) -> Array:
-        """Return a copy of a constant of so many axes, in the dtype of the input."""
+        """Return a copy of a constant of so many axes, finite and in the dtype of the input."""
         array = self.constant(operator, place)
         if array is None or array.dtype != self.dtype or array.ndim != rank:
             got = "nothing" if array is None else f"{array.dtype} of shape {array.shape}"
             raise InvalidInput(operator.what, f"{got} at input {place}", f"{self.dtype} of {rank} axes")
+        if not np.isfinite(array).all():
+            raise InvalidInput(operator.what, f"NaN or infinity in {operator.inputs[place]!r}", "finite numbers")
         return np.array(array, order="C")

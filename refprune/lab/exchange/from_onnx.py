@@ -6,8 +6,9 @@ are shared where a record can say so, and copied where it cannot.
 What each operator becomes: operators.py.
 """
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,26 +45,77 @@ def from_onnx(model: "ModelProto") -> tuple[Network, dict[str, Array]]:
     except InvalidInput:
         raise
     except Exception as error:  # what the package raises on a malformed model is no closed list
-        got = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InvalidInput("model", got, "a well-formed ONNX model") from error
+        text = str(error).strip() or type(error).__name__
+        node = re.search(r"name: (.*) OpType: (\w+)", text, re.IGNORECASE)
+        what = f"node {node[1]!r} ({node[2]})" if node else "model"
+        raise InvalidInput(what, text.splitlines()[0].rstrip("."), "a well-formed ONNX model") from error
 
 
 def _check_model(model: "ModelProto") -> None:
+    """Refuse what is malformed, and operators that are not read: first what we can say better than the package."""
     from onnx import checker, defs
 
-    if any(tensor.data_location or tensor.external_data for tensor in model.graph.initializer):
-        raise InvalidInput("model", "initializers in another file", "all of them in this one")
-    checker.check_model(model)
+    graph = model.graph
+    for tensor in graph.initializer:
+        if tensor.data_location or tensor.external_data:
+            raise InvalidInput(f"initializer {tensor.name!r}", "numbers in another file", "all of them in this one")
     versions = [opset.version for opset in model.opset_import if opset.domain in DOMAINS]
     newest = defs.onnx_opset_version()
     if not versions or not all(OLDEST <= version <= newest for version in versions):
         raise InvalidInput("model", f"operators of version {versions}", f"one in {OLDEST}..{newest}")
-    if model.functions or model.graph.sparse_initializer:
+    if model.functions or graph.sparse_initializer:
         raise InvalidInput("model", "functions or sparse initializers", "neither")
+    _check_ends(graph)
+    _check_edges(graph)
+    _check_operators(_needed(list(graph.node), _the_output(graph)), versions[0])
+    checker.check_model(model)
+
+
+def _check_ends(graph: "GraphProto") -> None:
+    """Refuse other than one input and one output, and nodes of which none is in between."""
+    source = _the_input(graph, {tensor.name for tensor in graph.initializer}).name
+    if _the_output(graph) == source and graph.node:
+        raise InvalidInput(f"output {source!r}", "the input of the graph", "a value that a node computes")
+
+
+def _check_edges(graph: "GraphProto") -> None:
+    """Refuse two nodes of one name, and a node that reads what nothing before it gives."""
+    names = Counter(node.name for node in graph.node if node.name)
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise InvalidInput(f"node {twice[0]!r}", f"{names[twice[0]]} nodes of this name", "a name for each")
+    makers = {name: _what(node) for node in graph.node for name in node.output}
+    known = {"", *(value.name for value in graph.input), *(tensor.name for tensor in graph.initializer)}
+    for node in graph.node:
+        for place, name in enumerate(node.input):
+            if name not in known:
+                where = f"{makers[name]} computes, not before it" if name in makers else "nothing computes"
+                got = f"{name!r} at input {place}, which {where}"
+                raise InvalidInput(_what(node), got, "the input, an initializer, or a value of a node before it")
+        known.update(node.output)
+
+
+def _what(node: "NodeProto") -> str:
+    """Return the node and its operator; one without a name is called as what it computes."""
+    return f"node {node.name or next(iter(node.output), '')!r} ({node.op_type})"
+
+
+def _check_operators(nodes: Iterable["NodeProto"], version: int) -> None:
+    """Refuse operators that are not read, and attributes that they do not have."""
+    from onnx import defs
+
+    for node in nodes:
+        if node.op_type not in {*READERS, "Constant"} or node.domain not in DOMAINS:
+            got = f"{node.domain}.{node.op_type}".removeprefix(".")
+            raise InvalidInput(_what(node), f"the operator {got}", f"one of {', '.join(sorted(READERS))}")
+        known = defs.get_schema(node.op_type, version, "").attributes
+        for attribute in node.attribute:
+            if attribute.name not in known:
+                expected = f"one of {', '.join(sorted(known))}" if known else "none"
+                raise InvalidInput(_what(node), f"the attribute {attribute.name!r}", expected)
 
 
 def _read_graph(graph: "GraphProto") -> tuple[Network, dict[str, Array]]:
-    constants = {tensor.name: _array(tensor) for tensor in graph.initializer}
+    constants = {tensor.name: _array(f"initializer {tensor.name!r}", tensor) for tensor in graph.initializer}
     source, output = _the_input(graph, constants), _the_output(graph)
     shape, batch = _example(source)
     operators = _operators(_needed(_without_constants(graph.node, constants), output), source.name)
@@ -71,7 +123,8 @@ def _read_graph(graph: "GraphProto") -> tuple[Network, dict[str, Array]]:
     values, dtype = {source.name: source.name}, _dtype(source)
     found = Found(constants, values, readers, operators, batch, dtype, [Input(source.name, shape)])
     for operator in operators:
-        _read_operator(operator, found)
+        if operator.outputs[0] not in found.values:  # it did not go into the one before
+            READERS[operator.kind](operator, found)
     if output not in found.values:
         raise InvalidInput(f"output {output!r}", "a value that no node computes", "one that depends on the input")
     network = build(*found.nodes)
@@ -79,20 +132,10 @@ def _read_graph(graph: "GraphProto") -> tuple[Network, dict[str, Array]]:
     return network, found.params
 
 
-def _read_operator(operator: Operator, found: Found) -> None:
-    """Add what an operator becomes."""
-    if operator.outputs[0] in found.values:  # it went into the one before
-        return
-    if operator.kind not in READERS or operator.domain not in DOMAINS:
-        got = f"{operator.domain}.{operator.kind}".removeprefix(".")
-        raise InvalidInput(operator.what, f"the operator {got}", f"one of {', '.join(sorted(READERS))}")
-    READERS[operator.kind](operator, found)
-
-
 # The graph
 
 
-def _the_input(graph: "GraphProto", constants: Mapping[str, Array]) -> "ValueInfoProto":
+def _the_input(graph: "GraphProto", constants: Container[str]) -> "ValueInfoProto":
     """Return the one input; older files list the initializers among them."""
     inputs = [value for value in graph.input if value.name not in constants]
     if len(inputs) != 1:
@@ -128,12 +171,14 @@ def _dtype(source: "ValueInfoProto") -> "np.dtype[Any]":
     return known[kind]
 
 
-def _array(tensor: "TensorProto") -> Array:
-    from onnx import numpy_helper
+def _array(what: str, tensor: "TensorProto") -> Array:
+    from onnx import TensorProto, numpy_helper
 
+    if tensor.data_type not in TensorProto.DataType.values():
+        raise InvalidInput(what, f"dtype {tensor.data_type}", "one that ONNX has, such as 1, FLOAT, or 11, DOUBLE")
     array = np.array(numpy_helper.to_array(tensor))
     if array.shape != tuple(tensor.dims):
-        raise InvalidInput(f"initializer {tensor.name!r}", f"shape {list(tensor.dims)}", "its shape")
+        raise InvalidInput(what, f"shape {list(tensor.dims)}", "its shape")
     return array
 
 
@@ -157,12 +202,12 @@ def _constant(node: "NodeProto") -> Array:
     value = helper.get_attribute_value(attribute)
     match attribute.name:
         case "value":
-            return _array(value)
+            return _array(_what(node), value)
         case "value_float" | "value_floats":
             return np.array(value, np.float32)
         case "value_int" | "value_ints":
             return np.array(value, np.int64)
-    raise InvalidInput(f"node {node.output[0]!r} (Constant)", attribute.name, "numbers")
+    raise InvalidInput(_what(node), attribute.name, "numbers")
 
 
 def _needed(nodes: list["NodeProto"], output: str) -> list["NodeProto"]:
@@ -176,9 +221,9 @@ def _needed(nodes: list["NodeProto"], output: str) -> list["NodeProto"]:
 
 
 def _operators(nodes: list["NodeProto"], source: str) -> list[Operator]:
-    """Return the nodes with names: their own, or, where these are not distinct, the names of their outputs."""
+    """Return the nodes with names: their own, or, where one has none or that of the input, those of their outputs."""
     names = [node.name for node in nodes]
-    if "" in names or len({*names, source}) != len(names) + 1:
+    if not {"", source}.isdisjoint(names):
         names = [node.output[0] for node in nodes]
     return [_operator(node, name) for node, name in zip(nodes, names, strict=True)]
 

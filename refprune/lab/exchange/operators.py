@@ -74,6 +74,8 @@ def _bias(operator: Operator, array: Array, outputs: int, found: Found) -> Array
     if array.dtype != found.dtype or array.shape not in ((), (1,), (1, 1), (outputs,), (1, outputs)):
         got = f"a bias of {array.dtype} and shape {array.shape}"
         raise InvalidInput(operator.what, got, f"{found.dtype} of shape ({outputs},)")
+    if not np.isfinite(array).all():
+        raise InvalidInput(operator.what, "NaN or infinity in its bias", "finite numbers")
     return np.broadcast_to(array.ravel(), (outputs,)).copy()
 
 
@@ -115,7 +117,10 @@ def _batch_norm(operator: Operator, found: Found) -> None:
     eps = _decimal(operator.attributes.get("epsilon", 1e-5))
     momentum = complement(_decimal(operator.attributes.get("momentum", 0.9)))
     node = BatchNorm(operator.name, eps, momentum, (found.value(operator, 0),))
-    found.put(operator, node, *(found.parameter(operator, place, 1) for place in range(1, 5)))
+    arrays = [found.parameter(operator, place, 1) for place in range(1, 5)]
+    if (arrays[-1] < 0).any():
+        raise InvalidInput(operator.what, f"a variance of {arrays[-1].min()} in {operator.inputs[4]!r}", "0 or more")
+    found.put(operator, node, *arrays)
 
 
 def _decimal(single: float) -> float:

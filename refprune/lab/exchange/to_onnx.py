@@ -16,6 +16,7 @@ from refprune.arrays import Array, Params, check_float_arrays
 from refprune.errors import InvalidInput
 from refprune.lab.extras import needs_onnx
 from refprune.network import (
+    INTEGER_FIELDS,
     Add,
     AvgPool2d,
     BatchNorm,
@@ -46,6 +47,8 @@ OPSET, IR_VERSION = 17, 8
 """The operators and the form of the file: of 2022, known to every runtime in use."""
 BATCH = "N"
 """What the batch dimension is called."""
+LARGEST = 2**63 - 1
+"""The largest integer of an attribute, and of a dimension."""
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 PLAIN: Mapping[type[Node], str] = {
     GlobalAvgPool2d: "GlobalAveragePool",
@@ -59,11 +62,12 @@ PLAIN: Mapping[type[Node], str] = {
 def to_onnx(network: Network, params: Params) -> "ModelProto":
     """Return the network as an ONNX model, which `onnx.checker` has passed.
 
-    ONNX keeps eps and the momentum of a normalisation in float32, whatever the dtype of the parameters is.
+    ONNX keeps eps and the momentum of a normalisation in float32, whatever the dtype of the parameters is: what is
+    below its range is written as 0. A `Conv2d` whose groups are its channels is read back as a `DepthwiseConv2d`.
 
     Raises:
         InvalidInput: parameters that do not fit, are of several dtypes or of another than float32 and float64; names
-            that ONNX cannot keep apart or cannot write.
+            that ONNX cannot keep apart or cannot write; integers that it cannot.
         MissingExtra: the package onnx is not installed.
     """
     needs_onnx()
@@ -72,6 +76,7 @@ def to_onnx(network: Network, params: Params) -> "ModelProto":
     check_float_arrays("parameter", params)
     shapes, kind = infer_shapes(network, params), helper.np_dtype_to_tensor_dtype(_dtype(params))
     _check_text([*(node.name for node in network), *params])
+    _check_integers(network, shapes)
     nodes = [made for node in network for made in _operators(node, shapes)]
     _check_names(network, params, nodes)
     first, last = (
@@ -101,12 +106,23 @@ def _check_text(names: Iterable[str]) -> None:
             raise InvalidInput("network", f"the name {name!r}", "text that UTF-8 can write")
 
 
-def _check_names(network: Network, params: Params, nodes: Iterable["NodeProto"]) -> None:
-    """Refuse two values, or a value and a parameter, of one name."""
-    counts = Counter([network[0].name, *(name for node in nodes for name in node.output), *params])
-    twice = sorted(name for name, count in counts.items() if count > 1)
-    if twice:
-        raise InvalidInput("network", f"values and parameters of the same name, {twice}", "names of their own")
+def _check_integers(network: Network, shapes: Mapping[str, Shape]) -> None:
+    """Refuse integers of which ONNX has none as large: its are of 64 bits."""
+    for node in network:
+        said = {field: getattr(node, field) for field in INTEGER_FIELDS if hasattr(node, field)}
+        said |= {f"the shape of {value}": shapes[value] for value in values_of(node)}
+        for what, integers in said.items():
+            if max(integers) > LARGEST:
+                raise InvalidInput(f"node {node.name!r}", f"{what} {integers}", f"integers up to {LARGEST}, as in ONNX")
+
+
+def _check_names(network: Network, params: Params, nodes: Sequence["NodeProto"]) -> None:
+    """Refuse two values, or a value and a parameter, of one name; and two nodes of one name."""
+    values = [network[0].name, *(name for node in nodes for name in node.output), *params]
+    for what, names in (("values and parameters", values), ("nodes", [node.name for node in nodes])):
+        twice = sorted(name for name, count in Counter(names).items() if count > 1)
+        if twice:
+            raise InvalidInput("network", f"{what} of the same name, {twice}", "names of their own")
 
 
 def _operators(node: Node, shapes: Mapping[str, Shape]) -> list["NodeProto"]:

@@ -8,11 +8,11 @@ import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from refprune.lab.explain.reasons import Explanation, explain
 from refprune.lab.explain.targets import FORMS, Entry, Unit, read_target
+from refprune.lab.files import place
 from refprune.lab.finished import Finished, read_finished
 
 
@@ -25,7 +25,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "which it went, and the numbers of the requirements that decided it (docs/spec).",
     )
     parser.set_defaults(work=work)
-    parser.add_argument("folder", type=Path, help="what `refprune run --out` wrote")
+    parser.add_argument("folder", type=place, help="what `refprune run --out` wrote")
     parser.add_argument("target", help=f"{FORMS}; indices count from 0")
     parser.add_argument("--network", help="which network, where the run has several")
     parser.add_argument("--seed", type=seed, help="which seed (default: the run's first)")

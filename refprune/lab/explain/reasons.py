@@ -14,6 +14,7 @@ from refprune.arrays import is_weight
 from refprune.criteria import CRITERIA
 from refprune.lab.explain.removal import (
     Fact,
+    about_own_removal,
     about_removal,
     about_unit_removal,
     counted,
@@ -87,6 +88,8 @@ def _of_competitor(run: Finished, target: Entry | Unit, thing: Competitor) -> Ex
     if isinstance(target, Entry):
         facts.append(about_removal(run, target))
         answer += [] if gone else taken_all_the_same(run, target)
+    else:
+        facts.append(about_own_removal(gone))
     return Explanation(thing.kind, answer, gone, facts, [_record(one) for one in stood], _table(stood, gone))
 
 

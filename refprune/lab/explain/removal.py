@@ -61,6 +61,13 @@ def taken_all_the_same(run: Finished, target: Entry) -> list[str]:
     return [in_the_compacted(fact)] * fact.value.startswith("gone")
 
 
+def about_own_removal(gone: int | None) -> Fact:
+    """Return what became of a unit that was selected by itself, and went in this round; None: it was kept."""
+    if gone is None:
+        return Fact("compact", "kept, since no round removed it", ("SUR-01",))
+    return Fact("compact", f"gone, since round {gone} removed it: what makes it, and what reads it", ("SUR-01",))
+
+
 def about_unit_removal(run: Finished, target: Unit) -> tuple[list[Fact], Fact]:
     """Return what reads the unit at the end, and whether physical removal kept it."""
     owner = made(run.groups, target)

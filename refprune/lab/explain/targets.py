@@ -89,7 +89,10 @@ def read_target(text: str, params: Params) -> Entry | Unit:
     if f"{name}.weight" not in params:
         layers = [array.removesuffix(".weight") for array in params if is_weight(array)]
         near = [array for array in params if array.startswith(f"{name}.") or len(params) <= MANY]
-        of = f"one of the parameters {', '.join(near)}" if near else f"a parameter such as {next(iter(params))}"
+        kinds: dict[str, str] = {}
+        for array in params:
+            kinds.setdefault(array.rpartition(".")[2], array)
+        of = f"one of the parameters {', '.join(near)}" if near else f"a parameter such as {', '.join(kinds.values())}"
         expected = f"{of} or {'of' if near else 'one of'} the layers {', '.join(layers)}"
         raise InvalidInput(what, f"the name {name!r}", expected)
     _check_index(what, index, params[f"{name}.weight"].shape[:1], f"the units of {name}")

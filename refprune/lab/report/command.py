@@ -11,11 +11,11 @@ from pathlib import Path
 
 from refprune.errors import InvalidInput
 from refprune.lab.extras import installed
+from refprune.lab.files import check_writable, place, write_text_atomically
 from refprune.lab.folder import REPORT, open_run
 from refprune.lab.report.figures import check_figures
 from refprune.lab.report.markdown import markdown
 from refprune.lab.report.page import page
-from refprune.lab.results import check_writable, write_text_atomically
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -26,8 +26,8 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         description="Write FOLDER/report.html from results.json and the networks of a finished run.",
     )
     parser.set_defaults(work=work)
-    parser.add_argument("folder", type=Path, help="the folder of a finished run")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables into FILE, and no page")
+    parser.add_argument("folder", type=place, help="the folder of a finished run")
+    parser.add_argument("--markdown", type=place, metavar="FILE", help="write the tables into FILE, and no page")
 
 
 def work(options: argparse.Namespace) -> int:

@@ -33,7 +33,7 @@ def drawing(network: Network, before: Shapes, after: Shapes) -> list[Picture]:
     made = boxes(network)
     rows = place(made, WIDEST, WIDTH - 0.1, GAP)
     widths = {name: (_width(box, before), _width(box, after)) for name, box in made.items()}
-    kernels = {name: _kernel(box, before) for name, box in made.items()}
+    kernels = {name: _kernel(box, before, after) for name, box in made.items()}
     parts = _parts(rows)
     pictures = []
     for number, part in enumerate(parts):
@@ -50,13 +50,14 @@ def _width(box: Box, shapes: Shapes) -> int:
     return sum(shapes[value][0] for value in values_of(box.node))
 
 
-def _kernel(box: Box, shapes: Shapes) -> str:
-    """Return what else is to be said of a layer: its stride, or the groups of its channels."""
+def _kernel(box: Box, before: Shapes, after: Shapes) -> str:
+    """Return what else is to be said of a layer: its stride, the groups of its channels, the parts of a split."""
     node = box.node
     if isinstance(node, Input):
-        return "\u00d7".join(map(str, shapes[node.name]))
+        return "\u00d7".join(map(str, before[node.name]))
     if isinstance(node, Split):
-        return " + ".join(map(str, node.sizes))
+        sizes = (" + ".join(str(shapes[value][0]) for value in values_of(node)) for shapes in (before, after))
+        return " \u2192 ".join(dict.fromkeys(sizes))
     said = []
     if isinstance(node, Conv2d | DepthwiseConv2d) and node.stride != (1, 1):
         said.append(f"stride {node.stride[0]}" if node.stride[0] == node.stride[1] else f"stride {node.stride}")

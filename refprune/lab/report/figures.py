@@ -25,9 +25,10 @@ NEEDED = {
 """State of a network -> the figures that others rely on."""
 OF_LAYER = ("entries", "entries_kept", "units", "units_compact")
 OF_ROUND = ("sparsity", "sparsity_of_weights", "accuracy_before_retraining", "accuracy")
-OPTIONAL = ("seconds_per_batch_onnxruntime",)
+MEASURED = ("seconds_per_batch", "seconds_per_batch_onnxruntime")
+OPTIONAL = (MEASURED[1], *(f"{figure}_spread" for figure in MEASURED))
 """Figures that all networks on disk have, or none."""
-DIVIDED_BY = {"entries", "units", "macs", "bytes_file", "seconds_per_batch", *OPTIONAL}
+DIVIDED_BY = {"entries", "units", "macs", "bytes_file", *MEASURED}
 """Others are stated in times these: they are never 0."""
 LARGEST = 2.0**63
 EXPECTED = "what refprune run writes"

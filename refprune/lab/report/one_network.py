@@ -10,6 +10,7 @@ import numpy as np
 
 from refprune.arrays import Array, is_weight, weights
 from refprune.lab import store
+from refprune.lab.explain.targets import outputs_of
 from refprune.lab.finished import Finished
 from refprune.lab.report.markup import Markup, tag
 from refprune.lab.report.wording import (
@@ -37,6 +38,10 @@ STATES = {
     "compacted": ("compact", "the masked network after physical removal of units: smaller arrays"),
 }
 """What a state is called on the page -> its name in the folder and in results.json, and what it is."""
+
+
+EVEN = 4
+"""Channels that the fast convolutions of onnxruntime take at a time: with 19 or 59 it takes four times as long."""
 
 
 class Subject(NamedTuple):
@@ -67,6 +72,7 @@ def one_network(subject: Subject) -> Markup:
         tag("h2", subject.name),
         tag("p", _how(subject), class_="lead"),
         _tiles(subject),
+        *_about_units(subject),
         tag("h3", "Every width before and after"),
         tag("div", *_widths(subject), class_="charts"),
         tag("h3", "Accuracy, and where the weights went"),
@@ -109,6 +115,17 @@ def _tiles(subject: Subject) -> Markup:
     )
 
 
+def _about_units(subject: Subject) -> tuple[Markup, ...]:
+    """Say, of a network that was pruned by unit, why none of its fractions is the sparsity that was asked for."""
+    if not subject.shown.by_unit:
+        return ()
+    said = (
+        f"A sparsity of {subject.shown.settings.sparsity} is of the units, not of the weights. The mask covers the "
+        "weights that make a removed unit; removal also takes those that read it, and the last layer keeps all units."
+    )
+    return (tag("p", said, class_="lead"),)
+
+
 def _worst(accuracy: Mapping[str, Any]) -> str:
     return f"; worst seed {percent(min(accuracy['seeds']), 2)}" if len(accuracy["seeds"]) > 1 else ""
 
@@ -137,12 +154,23 @@ def _widths(subject: Subject) -> list[Markup]:
     pictures = drawing(shown.dense.network, infer_shapes(shown.dense.network, shown.dense.params), after)
     caption = (
         "Channels or features that come out of each box, dense and after physical removal; the bar is the part that is "
-        f"left. Seed\u00a0{subject.seeds[0]}."
+        f"left. Seed\u00a0{subject.seeds[0]}.{_tied(subject)}"
     )
     parts = [
         f", part {number} of {len(pictures)}" if len(pictures) > 1 else "" for number in range(1, len(pictures) + 1)
     ]
     return [_figure(f"The network{part}", picture, caption) for part, picture in zip(parts, pictures, strict=True)]
+
+
+def _tied(subject: Subject) -> str:
+    """Say which layers have units in common, which go together or not at all."""
+    tied = dict.fromkeys(
+        tuple(dict.fromkeys(unit.layer for unit in outputs_of(group, number)))
+        for group in subject.shown.groups
+        for number in range(group.size)
+    )
+    sets = [" + ".join(layers) for layers in tied if len(layers) > 1]
+    return f" Units of these go together: {'; '.join(sets)}." if sets else ""
 
 
 def _accuracy(subject: Subject) -> Markup:
@@ -185,9 +213,24 @@ def _kept(subject: Subject) -> Markup:
     )
     picture = kept_by_layer(entries, units, f"Bar chart. Kept {'; '.join(said)}.")
     caption = (
-        "A unit is one output of a dense layer or one channel of a convolution. The last layer keeps all of its own."
+        "A unit is one output of a fully connected layer or one channel of a convolution. The last layer keeps all of "
+        f"its own.{_constant(subject)}"
     )
     return _figure("Kept in every layer", picture, caption)
+
+
+def _constant(subject: Subject) -> str:
+    """Say how many units are left without a weight of their own: their output is always the same, and still read."""
+    shown = subject.shown
+    masks = compact(shown.pruned.masks, shown.groups, shown.unit_masks).arrays
+    own = [mask.reshape(len(mask), -1).any(axis=1) for name, mask in masks.items() if is_weight(name)]
+    alone = sum(int(np.count_nonzero(~any_kept)) for any_kept in own)
+    have = "has" if alone == 1 else "have"
+    said = (
+        f" Of the units left in seed\u00a0{subject.seeds[0]}, {number(alone)} {have} no weights: what comes out is "
+        "always the same, but something reads it."
+    )
+    return said if alone else ""
 
 
 def _histograms(subject: Subject) -> Markup:
@@ -260,8 +303,26 @@ def _cost_sentences(subject: Subject) -> list[str]:
         f"The mask itself is another {mask_file} on disk.",
         f"{cost_sentence('compacted', compacted, dense)} {time_sentences(compacted, dense)} "
         f"{difference_sentence(compacted['max_abs_difference'])}",
+        *_uneven_sentences(subject),
         f"Code that skips every removed weight would need {could:.2f} times the MACs of the dense network; the dense "
         "kernels that were timed here multiply the zeros too.",
+    ]
+
+
+def _uneven_sentences(subject: Subject) -> list[str]:
+    """Say, where onnxruntime took longer for the compacted network, which of its convolutions may be why."""
+    figure = "seconds_per_batch_onnxruntime"
+    dense, compacted = subject.figures["dense"], subject.figures["compact"]
+    if figure not in compacted or ratios(compacted[figure], dense[figure])[0] <= 1:
+        return []
+    small = compact(subject.shown.pruned.params, subject.shown.groups, subject.shown.unit_masks).arrays
+    widths = {name: len(array) for name, array in weights(small).items() if array.ndim == 4}
+    uneven = [f"{name.removesuffix('.weight')} {width}" for name, width in widths.items() if width % EVEN]
+    if not uneven:
+        return []
+    return [
+        f"Onnxruntime computes convolutions of other than a multiple of {EVEN} channels in a slower way, and removal "
+        f"has left {', '.join(uneven)}."
     ]
 
 
@@ -297,9 +358,25 @@ def _costs(subject: Subject) -> Markup:
         dense += f", in onnxruntime {milliseconds(figures['seconds_per_batch_onnxruntime']['mean'])}"
     caption = (
         f"Seconds are measured: the median of {REPEATS} forward passes of {BATCH} examples on one thread, the three "
-        f"networks in turn; dense took {dense}.{' Dots are seeds.' if len(subject.seeds) > 1 else ''}"
+        f"networks in turn; dense took {dense}.{_unrest(subject)}{' Dots are seeds.' if len(subject.seeds) > 1 else ''}"
     )
     return _figure("Cost, in times the dense network", picture, caption)
+
+
+def _unrest(subject: Subject) -> str:
+    """Say how far apart the measurements behind a median lie; nothing of a run that did not keep that."""
+    shares = [
+        spread / seconds
+        for state in (subject.figures[where] for where, _ in STATES.values())
+        for name in ("seconds_per_batch", "seconds_per_batch_onnxruntime")
+        if {name, f"{name}_spread"} <= set(state)
+        for spread, seconds in zip(state[f"{name}_spread"]["seeds"], state[name]["seeds"], strict=True)
+    ]
+    if not shares:
+        return ""
+    return (
+        f" From quartile to quartile the passes of a network differ by up to {percent(max(shares), 0)} of their median."
+    )
 
 
 def _sizes(subject: Subject) -> Markup:

@@ -66,7 +66,8 @@ def _state(name: str, words: str) -> Markup:
 def _all_figures(subjects: Sequence[Subject]) -> Markup:
     parts = [part for subject in subjects for part in (tag("h3", subject.name), *_tables(subject))]
     lead = "The worst seed is the one of lowest accuracy or sparsity; of any other figure, the one where it is largest."
-    return tag("section", tag("h2", "All figures"), tag("p", lead, class_="lead"), *parts, id="figures")
+    leads = [tag("p", lead, class_="lead")] if len(subjects[0].seeds) > 1 else []
+    return tag("section", tag("h2", "All figures"), *leads, *parts, id="figures")
 
 
 def _tables(subject: Subject) -> list[Markup]:
@@ -82,8 +83,8 @@ def _tables(subject: Subject) -> list[Markup]:
 def _figure_table(
     caption: str, groups: Mapping[str, Mapping[str, Any]], seeds: Sequence[int], **renamed: str
 ) -> Markup:
-    """Return a table with a group of rows for each of `groups`; columns are mean, worst and every seed."""
-    heads = ["figure", "mean", "worst", *(f"seed {seed}" for seed in seeds)]
+    """Return a table with a group of rows for each of `groups`; columns are mean, worst and every seed, or the one."""
+    heads = ["figure", *(["mean", "worst"] if len(seeds) > 1 else []), *(f"seed {seed}" for seed in seeds)]
     head = tag("thead", tag("tr", *(tag("th", words, scope="col") for words in heads)))
     bodies = []
     for words, figures in groups.items():
@@ -95,7 +96,8 @@ def _figure_table(
 
 def _figure_row(words: str, name: str, value: Mapping[str, Any]) -> Markup:
     figure = kind(name)
-    numbers = [value["mean"], figure.worst(value["seeds"]), *value["seeds"]]
+    several = [value["mean"], figure.worst(value["seeds"])] if len(value["seeds"]) > 1 else []
+    numbers = [*several, *value["seeds"]]
     cells = (tag("td", tag("data", figure.write(one), value=repr(one))) for one in numbers)
     return tag("tr", tag("th", words, scope="row"), *cells)
 

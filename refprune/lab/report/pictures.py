@@ -155,7 +155,8 @@ def weights_before_and_after(dense: Mapping[str, Array], kept: Mapping[str, Arra
             axes.set_title(f"{layer}{end}{kept[name].size:,} kept, {removed:,} removed", fontsize=size)
         for axes in panels[len(dense) :]:
             axes.axis("off")
-        figure.supxlabel("value of a weight", fontsize=10, color=QUIET)
+        for axes in panels[max(0, len(dense) - columns) : len(dense)]:
+            axes.set_xlabel("value of a weight")  # one for the whole figure would stand where the legend does
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=9)
         figure.supylabel("percent of its weights", fontsize=10, color=QUIET)
@@ -287,7 +288,7 @@ def costs(groups: Mapping[str, Mapping[str, Spread]], text: str) -> Picture:
     with canvas(3.5) as figure:
         axes = figure.add_subplot(ylabel="times the dense network")
         axes.axhline(1, color=QUIET, linewidth=1)
-        _bars(axes, groups, lambda value: f"{value:.2f}")
+        _bars(axes, groups, lambda value: f"{value:.2f}", line=1)
         figure.legend(loc="outside lower center", ncols=3, fontsize=9)
         return as_picture(figure, text)
 
@@ -307,8 +308,11 @@ def sizes(groups: Mapping[str, Mapping[str, Spread]], text: str) -> Picture:
         return as_picture(figure, text)
 
 
-def _bars(axes: Axes, groups: Mapping[str, Mapping[str, Spread]], write: Any) -> None:
-    """Draw the groups side by side, every bar with its mean above it and a dot for each seed that differs."""
+def _bars(axes: Axes, groups: Mapping[str, Mapping[str, Spread]], write: Any, *, line: float = 0.0) -> None:
+    """Draw the groups side by side, every bar with its mean above it and a dot for each seed that differs.
+
+    A mean that `line` would strike through stands above that.
+    """
     largest = max(max(bar.seeds) for states in groups.values() for bar in states.values())
     for number, (state, colour) in enumerate(COLOURS.items()):
         bars = [states[state] for states in groups.values()]
@@ -318,6 +322,7 @@ def _bars(axes: Axes, groups: Mapping[str, Mapping[str, Spread]], write: Any) ->
             apart = bar.seeds if min(bar.seeds) < max(bar.seeds) else []
             axes.plot([place] * len(apart), apart, "o", color=INK, markersize=2.6, alpha=0.7)
             top = max([bar.mean, *(each for each in apart if each - bar.mean < largest / 10)])  # not above outliers
+            top = line if line - largest / 12 < top < line else top
             axes.annotate(write(bar.mean), (place, top), (0, 3), textcoords="offset points", ha="center", fontsize=8)
     axes.set_xticks(range(len(groups)), [*groups], color=INK)
     axes.tick_params(axis="x", length=0)

@@ -42,7 +42,7 @@ SMALL: Mapping[type[Node], str] = {
 """Nodes that get no box where another one's can tell of them -> what it says."""
 PLAIN: Mapping[type[Node], str] = {
     Input: "input",
-    Dense: "dense",
+    Dense: "fully connected",  # a dense network is one before pruning
     Conv2d: "conv",
     DepthwiseConv2d: "depthwise",
     Add: "add",

@@ -89,6 +89,8 @@ KINDS = {
     "bytes_file": Kind("bytes of the parameters' file", number, max),
     "seconds_per_batch": Kind("time of a batch of 64", milliseconds, max),
     "seconds_per_batch_onnxruntime": Kind("the same in onnxruntime", milliseconds, max),
+    "seconds_per_batch_spread": Kind("from quartile to quartile of that time", milliseconds, max),
+    "seconds_per_batch_onnxruntime_spread": Kind("the same in onnxruntime", milliseconds, max),
     "max_abs_difference": Kind("largest difference of logits", lambda value: f"{value:.1e}", max),
     "entries": Kind("entries", number, max),
     "entries_kept": Kind("entries kept by the mask", number, max),

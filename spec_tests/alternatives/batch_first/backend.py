@@ -87,7 +87,7 @@ class BatchFirst:
         optimiser, seen = _Optimiser(case.optimiser, {}), []
         for number in range(len(case.batches) + 1):
             if number:
-                self._step(case, optimiser, params, params, case.batches[number - 1])
+                self._step(case, optimiser, params, params, number)
             if number >= case.prune_at:
                 params = masked(params, case.masks)
                 for name, mask in case.masks.items():
@@ -99,10 +99,11 @@ class BatchFirst:
         return seen
 
     def _step(
-        self, case: TrainCase, optimiser: _Optimiser, params: dict[str, Array], used: Arrays, rows: Array
+        self, case: TrainCase, optimiser: _Optimiser, params: dict[str, Array], used: Arrays, number: int
     ) -> None:
         """Move the parameters in place by the gradients of those used, and take over the running statistics."""
-        _, grads, tape = loss_and_tape(case.network, used, case.x[rows], case.labels[rows])
+        rows, kept = case.batches[number - 1], case.kept[number - 1] if case.kept else None
+        _, grads, tape = loss_and_tape(case.network, used, case.x[rows], case.labels[rows], kept)
         optimiser.step(params, grads)
         params |= tape.statistics
 
@@ -127,11 +128,14 @@ class ShadowWeights(BatchFirst):
         """Step the shadow; the gradient is that of the masked network."""
         shadow = {name: array.copy() for name, array in case.params.items()}
         optimiser, seen = _Optimiser(case.optimiser, {}), []
-        for number, rows in enumerate(case.batches, 1):
+        for number in range(1, len(case.batches) + 1):
             with np.errstate(invalid="ignore", over="ignore"):  # whatever stands under the mask moves on unseen
-                self._step(case, optimiser, shadow, self._seen(case, shadow, number - 1), rows)
-            seen.append(TrainStep(self._seen(case, shadow, number), self._seen(case, shadow, number)))
+                self._step(case, optimiser, shadow, self._seen(case, shadow, number - 1), number)
+            seen.append(TrainStep(self._read(case, shadow, number), self._seen(case, shadow, number)))
         return seen
+
+    def _read(self, case: TrainCase, shadow: Arrays, number: int) -> dict[str, Array]:
+        return self._seen(case, shadow, number)
 
     def _seen(self, case: TrainCase, shadow: Arrays, number: int) -> dict[str, Array]:
         return masked(shadow, case.masks if number >= case.prune_at else {})

@@ -39,6 +39,8 @@ class Tape:
     """One pass: what every node computed, how to get back, and the running statistics after it."""
 
     training: bool
+    kept: Arrays
+    """What every dropout leaves of the batch."""
     values: dict[str, Array] = field(default_factory=dict)
     backs: list[tuple[Node, Backs]] = field(default_factory=list)
     statistics: dict[str, Array] = field(default_factory=dict)
@@ -73,9 +75,10 @@ class Tape:
             self.statistics |= layers.moved_statistics(node, params, x) if self.training else {}
             return y, back
         if isinstance(node, Dropout):
-            if self.training:
-                raise ValueError(f"node {node.name}: no mask")
-            return x, lambda dy: (dy, {})
+            if not self.training:
+                return x, lambda dy: (dy, {})
+            scale = (self.kept[node.name] / (1 - node.rate)).astype(x.dtype)
+            return x * scale, lambda dy: (dy * scale, {})
         return _weighted(node, params, x) if parameters(node) else _plain(node, x)
 
     def rewind(self, dlogits: Array, logits: str) -> dict[str, Array]:
@@ -116,10 +119,10 @@ def _plain(node: Node, x: Array) -> layers.Layer:
     return layers.relu(x)
 
 
-def run(network: Network, params: Arrays, x: Array, *, training: bool) -> Tape:
+def run(network: Network, params: Arrays, x: Array, *, training: bool, kept: Arrays | None = None) -> Tape:
     """Return the tape of a pass; refuse what does not fit."""
     check(network, params, x)
-    tape = Tape(training)
+    tape = Tape(training, kept or {})
     tape.play(network, params, x)
     return tape
 
@@ -136,9 +139,11 @@ def check(network: Network, params: Arrays, x: Array) -> None:
         raise TypeError(f"dtypes {kinds}")
 
 
-def loss_and_tape(network: Network, params: Arrays, x: Array, labels: Any) -> tuple[float, dict[str, Array], Tape]:
+def loss_and_tape(
+    network: Network, params: Arrays, x: Array, labels: Any, kept: Arrays | None = None
+) -> tuple[float, dict[str, Array], Tape]:
     """Return the mean cross-entropy in training, the gradients of all that is learned, and the tape."""
-    tape, last = run(network, params, x, training=True), network[-1].name
+    tape, last = run(network, params, x, training=True, kept=kept), network[-1].name
     logits = tape.values[last]
     if logits.ndim != 2 or labels.shape != (len(x),) or labels.dtype.kind not in "iu" or labels.min() < 0:
         raise ValueError("labels")

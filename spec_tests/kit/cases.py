@@ -1,0 +1,81 @@
+"""A failing case as data: which check, what the backend was asked, and how the case is drawn again.
+
+`refprune-spec replay CASE.json --backend X` asks it again, of any backend in any language.
+"""
+
+import contextlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+from hypothesis.errors import DidNotReproduce
+
+from spec_tests.kit.checks import all_checks
+from spec_tests.specification import version
+from spec_tests.verdicts import Check, Violation, call
+
+FORMAT = "refprune-case/1"
+Case = dict[str, Any]
+REQUIRED = ("format", "requirement", "check", "drawn", "hypothesis", "said")
+
+
+def case_of(check: Check, violation: Violation) -> Case:
+    """Return the smallest case that fails, as JSON can hold it."""
+    return {
+        "format": FORMAT,
+        "specification": version(),
+        "requirement": check.requirement,
+        "check": check.name,
+        "said": str(violation),
+        "calls": [call(one.operation, *one.arguments) for one in violation.calls],
+        "drawn": violation.drawn,
+        "hypothesis": hypothesis.__version__,
+    }
+
+
+def read(path: Path) -> Case:
+    """Return the case of a file: one that `run` wrote, or a line of a report."""
+    found = json.loads(path.read_text(encoding="utf-8"))
+    case = found.get("case", found) if isinstance(found, dict) else None
+    if not isinstance(case, dict) or case.get("format") != FORMAT or any(name not in case for name in REQUIRED):
+        raise ValueError(f"{path}: got no {FORMAT}, expected a case of refprune-spec")
+    return case
+
+
+def replay(case: Case, backend: Any) -> str:
+    """Ask a backend for this case again: return what the check says now; empty when it passes."""
+    check = next((check for check in all_checks() if check.name == case["check"]), None)
+    if check is None:
+        raise ValueError(f"replay: got the check {case['check']!r}, which this suite does not have")
+    test = check.function.__wrapped__ if case["drawn"] else None  # type: ignore[attr-defined]  # functools.wraps
+    if test is not None:
+        _draw_again(test, case)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):  # Hypothesis tells there what it draws
+            check.run(backend)
+    except Violation as violation:
+        return _said(violation, case)
+    except pytest.skip.Exception as reason:
+        return str(reason)
+    finally:
+        if test is not None:
+            del test._hypothesis_internal_use_reproduce_failure
+    return ""
+
+
+def _draw_again(test: Any, case: Case) -> None:
+    """Have Hypothesis draw exactly this case: by its own decorator, which puts a mark on the test."""
+    hypothesis.reproduce_failure(hypothesis.__version__, case["drawn"].encode("ascii"))(test)
+
+
+def _said(violation: Violation, case: Case) -> str:
+    cause = violation.__cause__
+    if not isinstance(cause, DidNotReproduce):
+        return str(violation)
+    if "completed successfully" in str(cause):
+        return ""
+    drawn = f"the case was drawn by Hypothesis {case['hypothesis']}, and {hypothesis.__version__} draws it otherwise"
+    raise ValueError(f"replay: {drawn}, or the declaration has changed; the calls are in the file") from violation

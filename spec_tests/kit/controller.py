@@ -1,0 +1,91 @@
+"""The controller of a run: collects what the checks say, and writes the report and the list of known failures."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spec_tests.kit import known, record
+from spec_tests.kit.backends import find_backend
+from spec_tests.kit.checks import all_checks
+from spec_tests.kit.outcomes import Outcome
+from spec_tests.kit.plugin import PROPERTY, show
+from spec_tests.verdicts import Verdict
+
+
+class Controller:
+    """A plugin of its own, in the process that the user started."""
+
+    def __init__(self, config: pytest.Config, spelled: str) -> None:
+        self.config, self.spelled = config, spelled
+        self.began = time.monotonic()
+        self.since: dict[str, float] = {}
+        """Test -> when it was started."""
+        self.raw: list[Outcome] = []
+        self.judged: list[Outcome] = []
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Note the time, for a process that ends in this test."""
+        self.since[nodeid] = time.monotonic()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take what a check said; a test whose process died said nothing."""
+        for name, value in report.user_properties:
+            if name == PROPERTY:
+                self.raw.append(Outcome(**value["raw"]))  # type: ignore[index]  # our own property
+                self.judged.append(Outcome(**value["judged"]))  # type: ignore[index]
+        if report.failed and "crashed while running" in str(report.longrepr):
+            self._died(report)
+
+    def _died(self, report: pytest.TestReport) -> None:
+        seconds = time.monotonic() - self.since.get(report.nodeid, self.began)
+        late = seconds >= self.config.getoption("refprune_timeout")
+        verdict: Verdict = "timeout" if late else "crash"
+        for check in all_checks():
+            module, function = check.name.split(".")
+            if report.nodeid.endswith(f"{module}.py::{function}"):
+                said = f"{check.requirement}: the process {'was ended, late as it was' if late else 'died'}"
+                died = Outcome(check.requirement, check.name, check.kind, verdict, said, round(seconds, 4))
+                self.raw.append(died)
+                self.judged.append(known.judged(died, known.of(self.config)))
+                report.when = "call"  # pytest-xdist says nothing here, and JUnit would take it for a broken fixture
+                show(report, self.judged[-1])
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write what was asked for; corners that were not met fail the run."""
+        run = self.run()
+        report = self.config.getoption("refprune_report")
+        if report:
+            record.write(Path(report), run)
+        if self.config.getoption("refprune_fix_known_failures"):
+            self._fix(run)
+        if run.unmet and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def run(self) -> record.Run:
+        """Return everything that is known now, in the order of the checks."""
+        order = {check.name: number for number, check in enumerate(all_checks())}
+        outcomes = sorted(self.judged, key=lambda outcome: order[outcome.check])
+        profile = os.environ.get("REFPRUNE_PROFILE", "ci")
+        return record.Run(find_backend(self.spelled), self.spelled, profile, outcomes, time.monotonic() - self.began)
+
+    def _fix(self, run: record.Run) -> None:
+        path = self.config.getoption("refprune_known_failures")
+        if not path:
+            raise pytest.UsageError("--refprune-fix-known-failures: needs --refprune-known-failures FILE")
+        if not run.complete:
+            raise pytest.UsageError("--refprune-fix-known-failures: got part of the checks, expected a full run")
+        Path(path).write_text(known.written(self.raw, self.spelled, known.of(self.config)), encoding="utf-8")
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Say the headline, and what was never drawn."""
+        from spec_tests.kit.outcomes import headline
+
+        run = self.run()
+        terminalreporter.section("conformance")
+        terminalreporter.write_line(f"{run.declaration.name}: {headline(run.judgements, run.declaration)}")
+        for corner in run.unmet:
+            terminalreporter.write_line(f"never drawn: {corner}; a run that did not meet it says too little")

@@ -1,0 +1,269 @@
+"""The tools of the kit: list, show, replay, compare, init, mutants; and the corners a run must meet."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from spec_tests.adapter import Blocks, Declaration, NofM, ScheduleCase, SelectCase, Units
+from spec_tests.alternatives.selections import ALTERNATIVES
+from spec_tests.backends.reference import REFERENCE, Reference
+from spec_tests.corners import CORNERS, corners, expected
+from spec_tests.kit import cases, cli, comparing, record, showing
+from spec_tests.kit.backends import REGISTERED, UsageError, find_backend
+from spec_tests.kit.checks import all_checks
+from spec_tests.kit.outcomes import Outcome, conformant, headline, judge
+from spec_tests.kit.smoke import broken
+from spec_tests.specification import requirements, version
+from spec_tests.verdicts import Violation
+
+
+class Reversing(Reference):
+    """A wrong backend: it removes the highest."""
+
+    declaration = Declaration("reversing", frozenset({"SELECT"}))
+
+    def select(self, case: SelectCase) -> Any:
+        """Turn the scores round."""
+        return super().select(replace(case, scores={name: -array for name, array in case.scores.items()}))
+
+
+REVERSING = Reversing()
+
+
+def failing(name: str) -> cases.Case:
+    """Return the case of a check that the wrong backend fails."""
+    check = next(check for check in all_checks() if check.name == name)
+    with pytest.raises(Violation) as caught:
+        check.run(REVERSING)
+    return cases.case_of(check, caught.value)
+
+
+def test_names_of_backends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "own_adapter.py").write_text(
+        "from spec_tests.meta.test_kit_tools import REVERSING as MINE\nNOT_ONE = 3\n", encoding="utf-8"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert find_backend("own_adapter:MINE") is REVERSING
+    assert find_backend("refprune") is REFERENCE
+    for wrong in (
+        "nobody",
+        "own_adapter:NOBODY",
+        "own_adapter:NOT_ONE",
+        "no.such.module:X",
+        "spec_tests.adapter:Backend",
+    ):
+        with pytest.raises(UsageError, match=r"^backend: got '"):
+            find_backend(wrong)
+
+
+def test_registered_backends_are_modules_here() -> None:
+    for spelled in REGISTERED.values():
+        module = spelled.partition(":")[0].removeprefix("spec_tests.").replace(".", "/")
+        assert (Path(comparing.__file__).parents[1] / f"{module}.py").is_file(), spelled
+
+
+def test_list_and_show(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["list", "selection"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[:6] for line in lines] == [name for name in requirements() if name.startswith("SEL")]
+    assert cli.main(["show", "SEL-08"]) == 0
+    said = capsys.readouterr().out
+    for part in (
+        "SEL-08 (MUST) Local pools",
+        "def local(",
+        "def test_local_example(",
+        "def test_local(",
+        "one pool for",
+    ):
+        assert part in said
+    assert cli.main(["show", "SEL-99"]) == 2
+    assert cli.main(["list", "gardening"]) == 2
+    assert "expected" in capsys.readouterr().err
+
+
+def test_every_requirement_can_be_shown() -> None:
+    for name, requirement in requirements().items():
+        assert showing.shown(name).startswith(f"{name} ({requirement.strength}) {requirement.title}")
+
+
+@pytest.mark.parametrize("name", ["test_selection.test_core_example", "test_selection.test_core"])
+def test_replay(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A literal and a drawn case: the wrong backend says the same again, the right one passes."""
+    case = failing(name)
+    assert case["drawn"] == "" if name.endswith("example") else case["drawn"]
+    assert len(case["calls"]) == 1
+    path = tmp_path / "case.json"
+    path.write_text(json.dumps(case), encoding="utf-8")
+    assert cases.replay(cases.read(path), REVERSING) == case["said"]
+    assert cases.replay(cases.read(path), REFERENCE) == ""
+    assert cli.main(["replay", str(path), "--backend", "refprune"]) == 0
+    assert cli.main(["replay", str(path), "--backend", "spec_tests.meta.test_kit_tools:REVERSING"]) == 1
+    said = capsys.readouterr().out
+    assert said.startswith("passes\n")
+    assert case["said"] in said
+
+
+def test_replay_of_what_is_no_case(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good = failing("test_selection.test_core")
+    for wrong in ("{", "[]", "{}", json.dumps(good | {"format": "other/1"}), json.dumps(good | {"check": "none.none"})):
+        (tmp_path / "case.json").write_text(wrong, encoding="utf-8")
+        assert cli.main(["replay", str(tmp_path / "case.json"), "--backend", "refprune"]) == 2, wrong
+        assert "expected" in (said := capsys.readouterr().err) or "does not have" in said or "line 1" in said
+    with pytest.raises(ValueError, match="draws it otherwise"):
+        cases.replay(good | {"drawn": "AA=="}, REFERENCE)  # no choices at all
+
+
+def test_compare_names_who_is_alone() -> None:
+    heap, one_by_one = ALTERNATIVES[:2]
+    chorus = comparing.compare([heap, REVERSING, one_by_one], ["SEL-15"])
+    assert chorus.found
+    assert {each.outliers for each in chorus.found} == {("reversing",)}
+    assert any("reversing: an outlier in" in line for line in comparing.lines(chorus))
+
+
+def test_compare_does_not_except_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the reference is broken, two others outvote it."""
+    from refprune import selection
+
+    heap, one_by_one = ALTERNATIVES[:2]
+    monkeypatch.setattr(selection, "removal_count", lambda sparsity, size: int(sparsity * size))
+    chorus = comparing.compare([REFERENCE, heap, one_by_one], ["SEL-01"])
+    alone = {name for each in chorus.found for name in each.outliers}
+    assert "refprune" in alone
+    assert not {"heap", "one-by-one"} & alone
+
+
+def test_compare_of_two_has_no_majority() -> None:
+    chorus = comparing.compare([ALTERNATIVES[0], REVERSING], ["SEL-15"])
+    assert {each.outliers for each in chorus.found} == {("heap", "reversing")}
+
+
+def test_init(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scaffold runs as it stands, and is never written over anything."""
+    assert cli.main(["init", "python", str(tmp_path)]) == 0
+    assert "adapter.py" in capsys.readouterr().out
+    adapter = (tmp_path / "adapter.py").read_text(encoding="utf-8")
+    lines = adapter.split("class Adapter:")[1].strip().splitlines()
+    assert len(lines) <= 30
+    monkeypatch.chdir(tmp_path)
+    backend = find_backend("adapter:BACKEND")
+    assert broken(backend) == []
+    for check in all_checks():
+        if check.profile == "SELECT" and check.kind == "example":
+            try:
+                check.run(backend)
+            except pytest.skip.Exception:
+                continue
+    assert cli.main(["init", "python", str(tmp_path)]) == 2
+    assert "already there" in capsys.readouterr().err
+    assert (tmp_path / "adapter.py").read_text(encoding="utf-8") == adapter
+
+
+def test_mutants(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["mutants", "--only", "SEL-08"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "1 of 1 caught by literal examples alone"
+
+
+def test_smoke(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["smoke", "--backend", "refprune"]) == 0
+    assert "ms a call" in capsys.readouterr().out
+    for wrong, said in (
+        ({"select": None}, "SELECT and has no operation select"),
+        ({"select": lambda *_: [1]}, "got list, expected a mapping"),
+        ({"select": lambda *_: {"b": np.ones(4)}}, "expected 'a' with 4 entries"),
+        ({"select": lambda _, case: case.nothing}, "raised AttributeError"),
+    ):
+        backend = type("Broken", (Reversing,), wrong)()
+        assert said in " ".join(broken(backend))
+
+
+def test_a_wrong_library_is_no_broken_adapter() -> None:
+    assert broken(REVERSING) == []
+
+
+# Verdicts of requirements
+
+
+def test_the_worst_verdict_of_a_requirement() -> None:
+    declaration = Declaration("one", frozenset({"SELECT"}))
+
+    def of(*verdicts: Any) -> str:
+        outcomes = [Outcome("SEL-04", f"check{i}", "example", verdict) for i, verdict in enumerate(verdicts)]
+        return next(each.verdict for each in judge(outcomes, declaration) if each.requirement.id == "SEL-04")
+
+    assert of() == "untested"
+    assert of("not_applicable", "pass") == "pass"
+    assert of("not_applicable") == "not_applicable"
+    assert of("pass", "fail", "not_applicable") == "fail"
+    assert of("fail", "error") == "error"
+    assert of("error", "timeout", "crash") == "crash"
+    assert of("known_failure", "pass") == "known_failure"
+    assert of("known_failure", "stale_known_failure") == "stale_known_failure"
+
+
+def test_headline_counts_only_what_applies() -> None:
+    declaration = Declaration("one", frozenset({"SELECT", "APPLY"}))
+    outcomes = [
+        Outcome("SEL-01", "a.b", "example", "pass"),
+        Outcome("SEL-04", "a.c", "example", "fail"),
+        Outcome("SEL-05", "a.d", "example", "known_failure"),
+        Outcome("SEL-06", "a.e", "example", "not_applicable"),
+        Outcome("ARR-07", "a.f", "example", "fail"),
+    ]
+    found = judge(outcomes, declaration)
+    ours = sum(not requirement.binds_everybody for requirement in requirements().values())
+    should = f"spec {version()} | SELECT,APPLY | MUST 1/3 | SHOULD 0/1 | n/a {ours + 1} | known 1"
+    assert headline(found, declaration) == should
+    assert not conformant(found)
+    assert conformant(judge([outcomes[0], *outcomes[2:]], declaration)), "a SHOULD and a known failure do not count"
+
+
+# Corners
+
+
+def test_corners_of_a_selection() -> None:
+    one = SelectCase({"a": np.array([1.0, 1.0, -0.0, np.inf])}, 0.125, "global")
+    assert corners([one]) == {"ties", "-0.0", "infinity", "a half to round"}
+    two = SelectCase(
+        {"a": np.ones((2, 2), order="F"), "b": np.array([np.nan])}, 5, "global", within={"b": np.array([False])}
+    )
+    assert corners([two]) == {
+        "ties", "Fortran order", "NaN", "an int", "everything removed", "removed before", "several tensors in one pool"
+    } - ({"Fortran order"} if two.scores["a"].flags.c_contiguous else set())  # fmt: skip
+    assert corners([SelectCase({"a": np.array([])}, 0.0)]) == {"empty pool"}
+    assert "ragged tail" in corners([SelectCase({"a": np.ones((2, 5))}, None, granularity=NofM(2, 4))])
+    assert "ragged tail" not in corners([SelectCase({"a": np.ones((2, 8))}, None, granularity=NofM(2, 4))])
+    assert "ragged tile" in corners([SelectCase({"a": np.ones((3, 4))}, 0.5, granularity=Blocks(2, 2))])
+    assert "a reserve" in corners([SelectCase({"a": np.ones(3)}, 0.5, granularity=Units())])
+    assert "a reserve" not in corners([SelectCase({"a": np.ones(3)}, 0.5, granularity=Units(min_kept=0))])
+
+
+def test_corners_of_a_schedule() -> None:
+    assert corners([ScheduleCase("linear", 0.5, 10, begin=1, every=4)]) == {
+        "begins later", "a step that does not lead to the end"
+    }  # fmt: skip
+    assert corners([ScheduleCase("linear", 0.5, 8, every=4)]) == set()
+
+
+def test_a_full_run_that_met_no_corner_is_not_conformant() -> None:
+    """As if nothing had been drawn: every check passes, and the run says too little."""
+    checks = [check for check in all_checks() if check.profile]
+    outcomes = [Outcome(check.requirement, check.name, check.kind, "pass") for check in checks]
+    backend = ALTERNATIVES[0]
+    run = record.Run(backend, "heap", "ci", outcomes, 1.0)
+    assert run.complete
+    assert run.unmet == expected(backend.declaration)
+    assert "ties" in run.unmet
+    assert "ragged tail" not in run.unmet, "heap declares no n of m"
+    assert not list(record.lines(run))[-1]["conformant"]
+    met = {corner.name: 1 for corner in CORNERS}
+    whole = record.Run(backend, "heap", "ci", [*outcomes[1:], replace(outcomes[0], met=met)], 1.0)
+    assert whole.unmet == []
+    assert list(record.lines(whole))[-1]["conformant"]
+    part = record.Run(backend, "heap", "ci", outcomes[1:], 1.0)
+    assert not part.complete
+    assert part.unmet == []
