@@ -213,10 +213,12 @@ class Declaration:
     def __post_init__(self) -> None:
         """Refuse a misspelt value: nothing of it would be tested."""
         for name, hint in get_type_hints(type(self)).items():
-            value = getattr(self, name)
-            if get_origin(hint) is Literal:
+            value, kind = getattr(self, name), get_origin(hint) or hint
+            if kind is Literal:
                 strange, known = frozenset({value}) - frozenset(get_args(hint)), list(get_args(hint))
-            elif isinstance(value, frozenset):
+            elif not isinstance(value, kind):
+                raise ValueError(f"{name}: got {value!r}, expected a {kind.__name__}")
+            elif kind is frozenset:
                 strange, known = value - SETS[name], sorted(SETS[name], key=str)
             else:
                 continue

@@ -3,8 +3,7 @@
 import pytest
 
 from spec_tests.adapter import Backend
-from spec_tests.kit.backends import UsageError, find_backend
-from spec_tests.kit.plugin import named
+from spec_tests.kit.plugin import backend_of
 from spec_tests.kit.profiles import load_profile
 
 load_profile()
@@ -13,27 +12,19 @@ load_profile()
 def pytest_configure(config: pytest.Config) -> None:
     """Find the backend before anything is collected, so that a wrong name is one sentence."""
     config.addinivalue_line("markers", "slow: the whole of `refprune run`, about half a minute")
-    _backend(config)
-
-
-def _backend(config: pytest.Config) -> Backend:
-    """Return what is under test."""
-    try:
-        found: Backend = find_backend(named(config), config.getoption("refprune_timeout") / 2)
-    except UsageError as error:
-        raise pytest.UsageError(str(error)) from error
-    return found
+    backend_of(config)
 
 
 @pytest.fixture(scope="session")
 def backend(request: pytest.FixtureRequest) -> Backend:
     """Return what is under test."""
-    return _backend(request.config)
+    found: Backend = backend_of(request.config)
+    return found
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what says nothing about another backend: the checks of the reference's own house."""
-    if _backend(config).declaration.name != "refprune":
+    if backend_of(config).declaration.name != "refprune":
         own = [item for item in items if "backend" not in getattr(item, "fixturenames", ())]
         items[:] = [item for item in items if item not in own]
         config.hook.pytest_deselected(items=own)

@@ -29,19 +29,34 @@ def _element(declaration: Declaration) -> bool:
     return "element" in declaration.granularities
 
 
+def _sparse(declaration: Declaration) -> bool:
+    """Runs of n of m are asked with no sparsity, and one by one."""
+    return declaration.granularities != frozenset({"n_of_m"})
+
+
+def _signed(declaration: Declaration) -> bool:
+    """Tiles are drawn without -0.0."""
+    return declaration.granularities != {"block"}
+
+
+def _traced(declaration: Declaration) -> bool:
+    """A number of rounds begins nowhere else, and has no steps in between."""
+    return "trace" in declaration.forms
+
+
 CORNERS = (
     Corner("ties", "SELECT"),
     Corner("all scores equal", "SELECT"),
-    Corner("nothing removed", "SELECT"),
-    Corner("everything removed", "SELECT"),
-    Corner("a half to round", "SELECT"),
+    Corner("nothing removed", "SELECT", _sparse),
+    Corner("everything removed", "SELECT", _sparse),
+    Corner("a half to round", "SELECT", _sparse),
     Corner("NaN", "SELECT", lambda declaration: _element(declaration) and declaration.nan != "unspecified"),
     Corner("infinity", "SELECT", _element),
-    Corner("-0.0", "SELECT"),
+    Corner("-0.0", "SELECT", _signed),
     Corner("empty pool", "SELECT", _element),
-    Corner("several tensors in one pool", "SELECT", lambda declaration: "global" in declaration.pools),
+    Corner("several tensors in one pool", "SELECT", lambda one: _sparse(one) and "global" in one.pools),
     Corner("removed before", "SELECT", lambda declaration: declaration.within),
-    Corner("an int", "SELECT", lambda declaration: declaration.integers != "refused"),
+    Corner("an int", "SELECT", lambda declaration: _sparse(declaration) and declaration.integers != "refused"),
     Corner("Fortran order", "SELECT", _element),
     Corner("one entry", "SELECT"),
     Corner("ragged tail", "SELECT", lambda declaration: "n_of_m" in declaration.granularities),
@@ -50,8 +65,8 @@ CORNERS = (
     Corner("pruned in mid-run", "TRAIN"),
     Corner("momentum", "TRAIN", lambda declaration: "sgd" in declaration.optimisers),
     Corner("weight decay", "TRAIN"),
-    Corner("a step that does not lead to the end", "SCHEDULE"),
-    Corner("begins later", "SCHEDULE"),
+    Corner("a step that does not lead to the end", "SCHEDULE", _traced),
+    Corner("begins later", "SCHEDULE", _traced),
 )
 
 

@@ -64,8 +64,13 @@ def refuses_each(backend: Backend, *cases: SelectCase) -> None:
         refuses(lambda case=case: backend.select(case), call("select", case))  # type: ignore[misc]
 
 
-def keeps_by(backend: Backend, field: str, *rows: tuple[SelectCase, Mapping[str, Should | list[Any] | None]]) -> None:
-    """Require what goes with the declared value of a field: masks, or that of `a`, or an error where it is None."""
+def keeps_by(
+    backend: Backend, field: str, *rows: tuple[SelectCase, Mapping[str, Should | list[Any] | int | None]]
+) -> None:
+    """Require what goes with the declared value of a field.
+
+    It is masks, or that of `a`, or how many entries stay, or an error where it is None.
+    """
     value = getattr(backend.declaration, field)
     shown = replace(DEFAULT, **{field: value})
     found = [(declared(backend, case), table[value]) for case, table in rows if value in table]
@@ -77,6 +82,9 @@ def keeps_by(backend: Backend, field: str, *rows: tuple[SelectCase, Mapping[str,
             continue
         if should is None:
             refuses(lambda case=case: backend.select(case), call("select", case))  # type: ignore[misc]
+            continue
+        if isinstance(should, int):
+            expect_equal(sum(int(mask.sum()) for mask in kept(backend, case).values()), should, call("select", case))
             continue
         masks = {"a": should} if isinstance(should, list) else should
         expect_equal(kept(backend, case), as_masks(case, masks), call("select", case))

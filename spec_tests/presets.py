@@ -33,6 +33,8 @@ TORCH_PRUNE = Declaration(
     nan="highest",
     removed_zero="either",
     gradients="masked",
+    enforced="forward",
+    dropouts=False,
 )
 """Cannot say: `compute_mask` with a mask of one's own ranks removed entries again, and spends the count on them. The
 weight that is read is stale from one update to the next forward pass (TRN-18)."""

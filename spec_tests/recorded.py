@@ -7,10 +7,14 @@ from typing import Any
 import pytest
 from hypothesis import currently_in_test_context, reject
 from hypothesis.control import current_build_context
+from hypothesis.errors import UnsatisfiedAssumption
 
 from spec_tests.applicability import unclaimed
 from spec_tests.corners import corners
-from spec_tests.faults import TimedOut
+from spec_tests.faults import Malformed, TimedOut
+
+NO_ANSWERS = (SystemExit, GeneratorExit, UnsatisfiedAssumption, pytest.skip.Exception)
+"""What a backend may not say in place of an answer: that it ends the process, or that the check is not applicable."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,11 @@ class Recorded:
             self.met.update(corners(given))
             try:
                 answer = found(*arguments, **named)
-            except (Exception, TimedOut) as error:
-                self.calls.append(Call(name, given, raised=f"{type(error).__name__}: {error}"))
+            except (Exception, TimedOut, *NO_ANSWERS) as error:
+                said = f"{type(error).__name__}: {error}"
+                self.calls.append(Call(name, given, raised=said))
+                if isinstance(error, NO_ANSWERS):
+                    raise Malformed(f"raised {said}") from error
                 raise
             self.calls.append(Call(name, given, answer))
             return _RecordedSession(self, answer) if name == "begin" else answer

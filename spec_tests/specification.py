@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from refprune.data import shared_file
 
+ID = re.compile(r"\b[A-Z]{3}-\d{2}\b")
 HEADING = re.compile(r"^### ([A-Z]{3}-\d{2}) \((MUST|SHOULD)\) (.+)$", re.MULTILINE)
 CHAPTER = re.compile(r"\[\w+\]\((\w+)\.md\)")
 

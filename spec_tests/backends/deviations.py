@@ -27,9 +27,9 @@ NO_NODE = f"{GRAPH}:588: what needs no gradient has no node, so the network's in
 FLATTENED = f"{INDICES}:143: a layer behind several flattened values has one stride, that of the first"
 ENDLESS = f"{GRAPH}:241: the walk ends where the very same indices have been met, and shifted ones never are"
 DEPTHWISE = "ops.py:261: depthwise is a layer with as many groups as outputs, so two outputs a channel are none"
-BALANCED = "pruner/function.py:172: the inputs kept are cut to a group's share, whatever groups they are of"
+BALANCED = "pruner/function.py:171: the inputs kept are cut to a group's share, whatever groups they are of"
 UNREAD = f"{GRAPH}:202: a layer that no logit depends on is not in the graph"
-UNASKED = f"{GRAPH}:156: check_pruning_group says False to whoever asks, and a pruner then leaves the group out"
+UNASKED = f"{GRAPH}:153: check_pruning_group says False to whoever asks, and a pruner then leaves the group out"
 UNCHECKED_INDEX = "dependency/dependency.py:57: the handler is called as it is, past the check of indices in __call__"
 ANY_LAYER = "ops.py:123: the pruner of an output only counts its channels; ignored_layers are for the user to list"
 
@@ -58,8 +58,8 @@ DEVIATIONS: Mapping[str, tuple[Deviation, ...]] = {
                   f"{PRUNE}:536 and torch/nn/utils/convert_parameters.py:24: view(-1) needs C order"),
         Deviation("SEL-16", "False draws nothing, and is no error.", BOOL),
         Deviation("SEL-19", "After a count that is too large the session is broken: the next call is a TypeError.",
-                  f"{PRUNE}:120 and 200: the hook is taken off before the mask is computed, and is put back only if "
-                  "it was the first"),
+                  f"{PRUNE}:120 and 200: the hook is taken off before the mask is computed, and after an error no hook "
+                  "comes back; the parameter does, where the mask was the first"),
         Deviation("TRN-13", "Training with a mask of 2.0 begins.", UNCHECKED_MASK),
         Deviation("TRN-14", "An infinity or NaN under the mask spreads to every weight.", MULTIPLIED),
         Deviation("TRN-18", "After update t the weight that is read is that of update t - 1.",

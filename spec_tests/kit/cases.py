@@ -6,6 +6,7 @@
 import contextlib
 import io
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,15 @@ import pytest
 from hypothesis.errors import DidNotReproduce
 
 from spec_tests.kit.checks import all_checks
+from spec_tests.kit.vectors.forms import OPERATIONS, Json, write_arguments
+from spec_tests.recorded import Call
 from spec_tests.specification import version
 from spec_tests.verdicts import Check, Violation, call
 
 FORMAT = "refprune-case/1"
 Case = dict[str, Any]
+LONGEST = 20_000
+"""Characters of a call; a larger one is no small case."""
 REQUIRED = ("format", "requirement", "check", "drawn", "hypothesis", "said")
 
 
@@ -31,13 +36,39 @@ def case_of(check: Check, violation: Violation) -> Case:
         "check": check.name,
         "said": str(violation),
         "calls": [call(one.operation, *one.arguments) for one in violation.calls],
+        "asked": [_asked(one) for one in violation.calls],
         "drawn": violation.drawn,
         "hypothesis": hypothesis.__version__,
     }
 
 
+def _asked(one: Call) -> Json:
+    """Return a call as a vector has it; None where a vector cannot hold it."""
+    operation = OPERATIONS.get(one.operation)
+    if operation is None or len(operation.arguments) != len(one.arguments):
+        return None
+    named = dict(zip(operation.arguments, one.arguments, strict=True))
+    try:
+        asked = {"operation": one.operation, "in": write_arguments(one.operation, named)}
+        return asked if len(json.dumps(asked, allow_nan=False)) <= LONGEST else None
+    except Exception:  # noqa: BLE001  the suite asks with wrong things on purpose, and not all of them have a form
+        return None
+
+
+def write_all(outcomes: Iterable[Mapping[str, Any]], folder: Path) -> list[Path]:
+    """Write the case of every failing check into a folder, named by requirement and check."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for outcome in outcomes:
+        if outcome["case"]:
+            path = folder / f"{outcome['requirement']}.{outcome['check'].partition('.')[2]}.json"
+            path.write_text(json.dumps(outcome["case"], indent=1) + "\n", encoding="utf-8")
+            written.append(path)
+    return written
+
+
 def read(path: Path) -> Case:
-    """Return the case of a file: one that `run` wrote, or a line of a report."""
+    """Return the case of a file: the case alone, or the line of a report that has it."""
     found = json.loads(path.read_text(encoding="utf-8"))
     case = found.get("case", found) if isinstance(found, dict) else None
     if not isinstance(case, dict) or case.get("format") != FORMAT or any(name not in case for name in REQUIRED):
@@ -62,7 +93,7 @@ def replay(case: Case, backend: Any) -> str:
         return str(reason)
     finally:
         if test is not None:
-            del test._hypothesis_internal_use_reproduce_failure
+            test._hypothesis_internal_use_reproduce_failure = None
     return ""
 
 

@@ -1,6 +1,6 @@
 """The command line of the conformance kit: `refprune-spec`.
 
-Exit codes: 0 conformant (or done), 1 not, 2 wrong usage, 3 the adapter is broken.
+Exit codes: 0 conformant (or done), 1 not (or nothing was asked), 2 wrong usage, 3 the adapter is broken.
 """
 
 import argparse
@@ -10,10 +10,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from spec_tests.kit import running
+from spec_tests.faults import Fault, TimedOut
+from spec_tests.kit import record, running
 from spec_tests.kit.backends import REGISTERED, BrokenAdapterError, UsageError, find_backend
 from spec_tests.kit.profiles import load_profile
 from spec_tests.kit.record import Line
+from spec_tests.kit.reports.reading import standing
 from spec_tests.kit.text import verdict_lines
 from spec_tests.kit.vectors.command import add_vectors
 
@@ -26,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command: Callable[[argparse.Namespace], int] = options.command
     try:
         return command(options)
-    except BrokenAdapterError as error:
+    except (BrokenAdapterError, Fault, TimedOut) as error:
         print(f"refprune-spec: {error}", file=sys.stderr)
         return BROKEN
     except (UsageError, ValueError, OSError) as error:
@@ -49,12 +51,14 @@ def _run(options: argparse.Namespace) -> int:
         return USAGE
     print("\n".join(verdict_lines(report, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)))
     _write_pages(report, options)
-    return CONFORMANT if report[-1]["conformant"] else NOT_CONFORMANT
+    if options.cases:
+        from spec_tests.kit import cases
+
+        print(f"{len(cases.write_all(record.select(report, 'check'), options.cases))} cases in {options.cases}")
+    return CONFORMANT if standing(report).key not in ("broken", "nothing") else NOT_CONFORMANT
 
 
 def _report(options: argparse.Namespace) -> int:
-    from spec_tests.kit import record
-
     if not (options.html or options.markdown or options.badge):
         raise UsageError("report: got no page to write, expected --html, --markdown or --badge with a file")
     _write_pages(record.read(options.file), options)
@@ -94,6 +98,14 @@ def _replay(options: argparse.Namespace) -> int:
     said = cases.replay(cases.read(options.case), find_backend(options.backend))
     print(said or "passes")
     return NOT_CONFORMANT if said and not said.startswith("not applicable") else CONFORMANT
+
+
+def _promote(options: argparse.Namespace) -> int:
+    from spec_tests.kit import cases
+    from spec_tests.kit.vectors.promoting import promote
+
+    print(promote(cases.read(options.case), options.comment))
+    return CONFORMANT
 
 
 def _compare(options: argparse.Namespace) -> int:
@@ -149,6 +161,9 @@ def _parser() -> argparse.ArgumentParser:
     replay = _add(commands, "replay", _replay, "ask a backend for one failing case again")
     replay.add_argument("case", type=Path, metavar="CASE.json", help="a case, or the line of a report that has it")
     _add_backend(replay)
+    promote = _add(commands, "promote", _promote, "make a failing case a golden vector, in a checkout of refprune")
+    promote.add_argument("case", type=Path, metavar="CASE.json", help="as for replay")
+    promote.add_argument("--comment", required=True, help="what the vector is about, for whoever meets it")
     compare = _add(commands, "compare", _compare, "several backends on the same cases: who is alone?")
     compare.add_argument("backends", nargs="+", metavar="NAME", help="the first one's declared rules are drawn for")
     compare.add_argument("--only", action="append", default=[], metavar="ID", help="cases of this requirement alone")
@@ -195,6 +210,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fix", action="store_true", help="write that file anew; refuses a partial run")
     parser.add_argument("--report", type=Path, metavar="FILE", help="the report as JSON lines")
     _add_pages(parser)
+    parser.add_argument("--cases", type=Path, metavar="DIR", help="the case of every failing check, for replay")
     parser.add_argument("--junit", type=Path, metavar="FILE", help="the checks as JUnit XML")
     parser.add_argument("--timeout", type=float, default=120.0, metavar="SECONDS", help="for one check (default 120)")
     parser.add_argument("--workers", default="auto", metavar="N", help="processes (default: one for each core)")

@@ -15,6 +15,7 @@ import pytest
 from hypothesis.errors import HypothesisException
 
 from spec_tests.adapter import SETS, Declaration, Profile
+from spec_tests.applicability import CLAIMS
 from spec_tests.faults import Fault, TimedOut
 from spec_tests.kit.checks import all_checks
 from spec_tests.verdicts import MET, Check, Violation, call, show
@@ -85,6 +86,10 @@ class _NoAnswer:
 
 def compare(backends: Sequence[Any], only: Sequence[str] = ()) -> Chorus:
     """Ask all backends everything the suite asks within what they have in common, or for these requirements only."""
+    names = Counter(backend.declaration.name for backend in backends)
+    if len(names) < 2 or len(names) < len(backends):
+        said = ", ".join(names.elements())
+        raise ValueError(f"compare: got {said}, expected several backends that declare different names")
     chorus = Chorus(backends, common([backend.declaration for backend in backends]))
     for check in all_checks():
         if check.profile in chorus.declaration.profiles & COMPARED and (not only or check.requirement in only):
@@ -125,7 +130,7 @@ def common(declarations: Sequence[Declaration]) -> Declaration:
     shared: dict[str, Any] = {
         name: frozenset.intersection(*(getattr(each, name) for each in declarations)) for name in SETS
     }
-    shared |= {name: all(getattr(each, name) for each in declarations) for name in ("within", "multiples")}
+    shared |= {name: all(getattr(each, name) for each in declarations) for name in (*CLAIMS, "multiples")}
     ints = first.integers if len({each.integers for each in declarations}) == 1 else "refused"
     return replace(first, name=" and ".join(each.name for each in declarations), integers=ints, **shared)
 
@@ -173,8 +178,8 @@ def _agree(one: Any, other: Any) -> bool:
         return type(one) is type(other)
     if isinstance(one, Mapping):
         return isinstance(other, Mapping) and set(one) == set(other) and all(_agree(one[k], other[k]) for k in one)
-    if isinstance(one, tuple | list) and not np.isscalar(one):
-        return len(one) == len(other) and all(map(_agree, one, other))
+    if isinstance(one, tuple | list):
+        return isinstance(other, tuple | list | np.ndarray) and len(one) == len(other) and all(map(_agree, one, other))
     if np.shape(one) != np.shape(other):
         return False
     left, right = np.asarray(one), np.asarray(other)

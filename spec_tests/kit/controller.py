@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from spec_tests.kit import known, record
-from spec_tests.kit.backends import find_backend
 from spec_tests.kit.checks import all_checks
-from spec_tests.kit.outcomes import Outcome
-from spec_tests.kit.plugin import PROPERTY, show
+from spec_tests.kit.outcomes import Outcome, headline
+from spec_tests.kit.plugin import PROPERTY, backend_of, show
 from spec_tests.verdicts import Verdict
+
+STARTS = 8
+"""So many more processes may end than tests were begun."""
 
 
 class Controller:
@@ -25,10 +27,19 @@ class Controller:
         """Test -> when it was started."""
         self.raw: list[Outcome] = []
         self.judged: list[Outcome] = []
+        self.ended = 0
+        """How many processes ended before their time."""
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Note the time, for a process that ends in this test."""
         self.since[nodeid] = time.monotonic()
+
+    @pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+    def pytest_testnodedown(self, error: object) -> None:
+        """Give up where processes end in no test: the next one would not come further."""
+        self.ended += error is not None
+        if self.ended > len(self.since) + STARTS:
+            pytest.exit("the processes end before they run a test: is the adapter imported there too?", returncode=3)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -70,20 +81,16 @@ class Controller:
         order = {check.name: number for number, check in enumerate(all_checks())}
         outcomes = sorted(self.judged, key=lambda outcome: order[outcome.check])
         profile = os.environ.get("REFPRUNE_PROFILE", "ci")
-        return record.Run(find_backend(self.spelled), self.spelled, profile, outcomes, time.monotonic() - self.began)
+        return record.Run(backend_of(self.config), self.spelled, profile, outcomes, time.monotonic() - self.began)
 
     def _fix(self, run: record.Run) -> None:
-        path = self.config.getoption("refprune_known_failures")
-        if not path:
-            raise pytest.UsageError("--refprune-fix-known-failures: needs --refprune-known-failures FILE")
         if not run.complete:
             raise pytest.UsageError("--refprune-fix-known-failures: got part of the checks, expected a full run")
-        Path(path).write_text(known.written(self.raw, self.spelled, known.of(self.config)), encoding="utf-8")
+        path = Path(self.config.getoption("refprune_known_failures"))
+        path.write_text(known.written(self.raw, self.spelled, known.of(self.config)), encoding="utf-8")
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Say the headline, and what was never drawn."""
-        from spec_tests.kit.outcomes import headline
-
         run = self.run()
         terminalreporter.section("conformance")
         terminalreporter.write_line(f"{run.declaration.name}: {headline(run.judgements, run.declaration)}")

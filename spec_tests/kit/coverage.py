@@ -9,14 +9,12 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from refprune.data import shared_file
 from spec_tests.kit.checks import all_checks
 from spec_tests.mutants.catalogue import mutants
+from spec_tests.specification import ID, sections
 
 ROOT = Path(__file__).resolve().parents[2]
-HEADING = re.compile(r"^### ([A-Z]{3}-\d{2}) \((MUST|SHOULD)\) (.+)$", re.MULTILINE)
 COMMENT = re.compile(r"#.*\b[A-Z]{3}-\d{2}")
-ID = re.compile(r"\b[A-Z]{3}-\d{2}\b")
 
 
 @dataclass
@@ -47,11 +45,10 @@ def requirements() -> tuple[dict[str, Requirement], list[str]]:
     """Return every requirement with what refers to it, and references to ids that do not exist."""
     found: dict[str, Requirement] = {}
     stray: list[str] = []
-    for page in sorted(shared_file("docs", "spec").glob("*.md")):
-        for name, strength, title in HEADING.findall(page.read_text(encoding="utf-8")):
-            if name in found:
-                stray.append(f"{page.name}: {name} stands there a second time")
-            found[name] = Requirement(name, strength, title, page.stem)
+    for name, strength, title, chapter, _ in sections():
+        if name in found:
+            stray.append(f"{chapter}.md: {name} stands there a second time")
+        found[name] = Requirement(name, strength, title, chapter)
     references = [("lines", name, where) for name, where in _reference_lines()]
     references += [(f"{check.kind}s".replace("ys", "ies"), check.requirement, check.name) for check in all_checks()]
     references += [("mutants", mutant.breaks, mutant.name) for mutant in mutants()]

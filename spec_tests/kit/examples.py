@@ -12,17 +12,16 @@ import pytest
 
 import refprune
 from spec_tests.backends.reference import REFERENCE
-from spec_tests.specification import requirements
+from spec_tests.specification import ID, requirements
 from spec_tests.verdicts import CHECKS, Violation
 
-IDS = re.compile(r"#.*")
-ID = re.compile(r"\b[A-Z]{3}-\d{2}\b")
+COMMENT = re.compile(r"#.*")
 
 
 def ids_of(module: str) -> list[str]:
     """Return the requirements that a module's comments name, in their order."""
     path = Path(refprune.__file__).parent / f"{module.replace('.', '/')}.py"
-    comments = "\n".join(IDS.findall(path.read_text(encoding="utf-8")))
+    comments = "\n".join(COMMENT.findall(path.read_text(encoding="utf-8")))
     return [name for name in dict.fromkeys(ID.findall(comments)) if name in requirements()]
 
 

@@ -27,11 +27,21 @@ def read(path: Path) -> dict[str, dict[str, Any]]:
     """Return check -> entry of a list; a file that is no such list is a ValueError that says what is wrong."""
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))["known_failures"]
-        return {entry["check"]: entry | {"message": str(entry["message"])} for entry in entries}
+        found = {entry["check"]: entry | {"message": str(entry["message"])} for entry in entries}
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{path}: {type(error).__name__}: {error}; expected {{'known_failures': [{{'check', 'message'}}]}}"
         ) from error
+    if len(found) < len(entries):
+        raise ValueError(f"{path}: got {len(entries)} entries of {len(found)} checks, expected one of each")
+    return found
+
+
+def unpinned(entries: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the checks whose message has no word behind its id: it would hide whatever is said."""
+    return [
+        name for name, entry in entries.items() if not re.match(r"[A-Z]{3}-\d{2}( \(SHOULD\))?: .*\w", entry["message"])
+    ]
 
 
 def of(config: pytest.Config) -> dict[str, dict[str, Any]]:

@@ -108,8 +108,8 @@ def difference(got: Array, expected: Array, bound: Array) -> str:
     """Return in words how two results differ by more than the bound; nothing where they do not."""
     if got.shape != expected.shape:
         return f"got shape {got.shape}, expected {expected.shape}"
-    apart = np.abs(got - expected) - bound
-    return f"{np.count_nonzero(apart > 0)} numbers differ" if (apart > 0).any() else ""
+    apart = np.count_nonzero(~(np.abs(got - expected) <= bound))  # NaN is never close
+    return f"{apart} numbers differ" if apart else ""
 
 
 def unfit(example: Example) -> str:

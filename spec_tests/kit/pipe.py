@@ -91,7 +91,9 @@ class PipeBackend:
         if found["protocol"] != wire.PROTOCOL:
             wire.malformed(f"the protocol should be {wire.PROTOCOL}", found["protocol"])
         declaration = wire.read_declaration(found["declaration"])
-        self._declaration = self._declaration or declaration
+        if self._declaration not in (None, declaration):
+            wire.malformed("a process declares what the first one did", found["declaration"])
+        self._declaration = declaration
 
     def exchange(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """Write a line and read one: noise is what stands before it, or behind it."""
@@ -109,7 +111,10 @@ class PipeBackend:
             wire.malformed(f"the answer's seq should be {self._seq}", found["seq"])
         if kind == "error":
             raise Malformed(wire.read_text(found["error"]))
-        return kind, result.read(found["result"]) if kind == "result" else wire.read_text(found[kind])
+        try:
+            return kind, result.read(found["result"]) if kind == "result" else wire.read_text(found[kind])
+        except ValueError as error:  # a network that is none, an int that Python does not read: it is no refusal
+            raise Malformed(f"an answer that cannot be read: {error}") from error
 
     @contextmanager
     def _ended_by_faults(self) -> Iterator[None]:
@@ -186,6 +191,8 @@ class Process:
         while not heard or b"\n" not in heard[-1]:
             ready = dict(self._poll.poll(max(0.0, self._deadline - monotonic()) * 1000))
             if not ready:
+                if self.popen.poll() is not None:  # something it started holds its output open
+                    self._ended(b"".join(heard))
                 raise Malformed("closed its standard input") if self._deaf else TimedOut(f"silent for {seconds:g} s")
             if self.errors in ready:
                 self._hear_errors()
@@ -251,7 +258,7 @@ def _end(popen: subprocess.Popen[bytes], patience: float) -> None:
             with suppress(OSError, subprocess.TimeoutExpired):
                 os.write(popen.stdin.fileno(), wire.to_line({"op": "stop"})) if popen.stdin else None
                 popen.wait(patience)
-        if popen.poll() is None:
+        with suppress(ProcessLookupError):
             os.killpg(popen.pid, signal.SIGKILL)
 
 

@@ -9,7 +9,7 @@ import faulthandler
 import os
 import signal
 from collections.abc import Generator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -39,11 +39,14 @@ def pytest_configure(config: pytest.Config) -> None:
     """Collect what is said where a backend or a report is asked for; workers only say it."""
     if config.getoption("refprune_only"):
         _check_ids(config)
+    if config.getoption("refprune_fix_known_failures") and not config.getoption("refprune_known_failures"):
+        raise pytest.UsageError("--refprune-fix-known-failures: needs --refprune-known-failures FILE")
     wanted = config.getoption("refprune_backend") or config.getoption("refprune_report")
     if wanted and not hasattr(config, "workerinput"):
         from spec_tests.kit.controller import Controller
 
         config.pluginmanager.register(Controller(config, named(config)), "refprune-controller")
+        _check_list(config)
 
 
 def _check_ids(config: pytest.Config) -> None:
@@ -54,9 +57,36 @@ def _check_ids(config: pytest.Config) -> None:
         raise pytest.UsageError(f"--refprune-only: got {strange[0]!r}, expected an id such as SEL-03")
 
 
+def _check_list(config: pytest.Config) -> None:
+    """Refuse a list that would hide something, or hold nothing: a check that is not here, a message without words."""
+    from spec_tests.kit import known
+    from spec_tests.kit.checks import all_checks
+
+    listed = known.of(config)
+    strange = sorted(set(listed) - {check.name for check in all_checks()})
+    vague = known.unpinned(listed)
+    if config.getoption("refprune_fix_known_failures"):
+        return
+    if strange:
+        raise pytest.UsageError(f"--refprune-known-failures: got {strange[0]!r}, expected checks of this suite")
+    if vague:
+        said = f"{listed[vague[0]]['message']!r} for {vague[0]}, expected an id and the words of the failure"
+        raise pytest.UsageError(f"--refprune-known-failures: got {said}")
+
+
 def named(config: pytest.Config) -> str:
     """Return the backend as it is written; the reference where none is."""
     return str(config.getoption("refprune_backend")) or "refprune"
+
+
+def backend_of(config: pytest.Config) -> Any:
+    """Return what is under test; what names no backend, or cannot be imported, is one sentence."""
+    from spec_tests.kit.backends import BrokenAdapterError, UsageError, find_backend
+
+    try:
+        return find_backend(named(config), config.getoption("refprune_timeout") / 2)
+    except (UsageError, BrokenAdapterError) as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -5,9 +5,9 @@ python -m spec_tests.kit.scores        write docs/results/suite.md
 
 import functools
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -19,6 +19,7 @@ from spec_tests.mutants.catalogue import mutants
 from spec_tests.mutants.mutant import Mutant
 from spec_tests.verdicts import Check, Violation
 
+Answer = TypeVar("Answer")
 PAGE = ROOT / "docs" / "results" / "suite.md"
 
 
@@ -73,6 +74,12 @@ def killing(only: Sequence[str] = ()) -> tuple[list[str], int]:
     return [*lines, f"{len(said) - survivors} of {len(said)} caught by literal examples alone"], survivors
 
 
+def _everywhere(action: Callable[[int], Answer], count: int) -> list[Answer]:
+    """Return what each number gives, in processes of their own: nothing that a wrong function did is left there."""
+    with ProcessPoolExecutor(initializer=load_profile) as pool:
+        return list(pool.map(action, range(count), chunksize=8))
+
+
 def _of_mutant(number: int) -> list[str]:
     """Do it in another process: by number, since a wrong function does not travel."""
     return said_by_examples(mutants()[number])
@@ -84,12 +91,9 @@ def _of_alternative(number: int) -> str:
 
 def page() -> str:
     """Return docs/results/suite.md."""
-    with ProcessPoolExecutor(initializer=load_profile) as pool:
-        said_of = pool.map(_of_mutant, range(len(mutants())), chunksize=8)
-        verdict_of = pool.map(_of_alternative, range(len(claimed())), chunksize=8)
-        killed = list(zip(mutants(), said_of, strict=True))
-        names = [backend.declaration.name for backend, _ in claimed()]
-        verdicts = list(zip(names, verdict_of, strict=True))
+    killed = list(zip(mutants(), _everywhere(_of_mutant, len(mutants())), strict=True))
+    names = [backend.declaration.name for backend, _ in claimed()]
+    verdicts = list(zip(names, _everywhere(_of_alternative, len(claimed())), strict=True))
     alarms = [(name, said) for name, said in verdicts if said not in ("pass", "not applicable")]
     lines = [
         "# What the suite is worth",
@@ -116,6 +120,7 @@ def page() -> str:
         own = [said for other, said in verdicts if other == name]
         passed, skipped = own.count("pass"), own.count("not applicable")
         lines.append(f"| {name} | {passed} | {skipped} | {len(own) - passed - skipped} |")
+    lines += [f"\n{name}: {said}" for name, said in alarms]
     return "\n".join(lines) + "\n"
 
 

@@ -405,21 +405,14 @@ def read_declaration(value: Json) -> Declaration:
     """Read a declaration; what it does not say is the default. Unknown fields and words are malformed."""
     if not isinstance(value, dict) or not {"name", "profiles"} <= value.keys():
         malformed("a declaration is an object with name and profiles", value)
-    kinds = get_type_hints(Declaration)
-    if not value.keys() <= kinds.keys():
-        malformed("a declaration has no such fields", sorted(value.keys() - kinds.keys()))
+    strange = value.keys() - {field.name for field in fields(Declaration)}
+    if strange:
+        malformed("a declaration has no such fields", sorted(strange))
     try:
-        return Declaration(**{name: _read_declared(name, kinds[name], one) for name, one in value.items()})
+        said: dict[str, Any] = {name: frozenset(one) if isinstance(one, list) else one for name, one in value.items()}
+        return Declaration(**said)
     except (TypeError, ValueError) as error:
         malformed("no declaration", str(error))
-
-
-def _read_declared(name: str, kind: Any, value: Json) -> Any:
-    """Read a value of a field: a set from a list, anything else as it is; Declaration knows its words."""
-    wanted: type = list if name in SETS else kind if kind in (str, bool) else object
-    if not isinstance(value, wanted):
-        malformed(f"what is declared as {name} should be a {wanted.__name__}", value)
-    return frozenset(value) if isinstance(value, list) else value
 
 
 def declaration_schema() -> Json:

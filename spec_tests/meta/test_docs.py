@@ -16,8 +16,9 @@ import refprune
 import spec_tests
 from refprune.data import shared_file
 from spec_tests.adapter import PROFILES, Backend, Declaration
-from spec_tests.kit.coverage import HEADING, ID, ROOT
+from spec_tests.kit.coverage import ROOT
 from spec_tests.meta.test_house import core_files, imports
+from spec_tests.specification import HEADING, ID
 
 CHECKOUT = (ROOT / "pyproject.toml").is_file()
 """In a wheel only docs/spec is there: the other documents are read in a checkout."""

@@ -31,9 +31,9 @@ from refprune.network import Dense, Input, Network, Relu, build
 from refprune.schedules import CURVES
 from refprune.surgery import compact, unread_units
 from spec_tests.adapter import Elements, SelectCase, Units
-from spec_tests.kit.coverage import HEADING, ID
 from spec_tests.meta.quick import quick_run
 from spec_tests.oracle.selection import check_selection, pool_entries, pools, positions, removal_count
+from spec_tests.specification import HEADING, ID
 from spec_tests.strategies.selection import EVERYTHING, POOLS
 
 NETWORK = build(Input("x", (2,)), Dense("fc1"), Relu("relu1"), Dense("fc2"))

@@ -110,7 +110,7 @@ DEVIATIONS = "spec_tests.backends.deviations"
 NINE, LACKING, BIASED, MENDED = Nine(), Lacking(), Biased(), Mended()
 KNOWN = {
     "known_failures": [
-        {"check": "test_selection.test_pure_example", "message": "SEL-13: *", "why": "drops every name"},
+        {"check": "test_selection.test_pure_example", "message": "SEL-13: got *", "why": "drops every name"},
         {"check": "test_selection.test_memory_example", "message": "SEL-14: got nothing"},
     ]
 }
@@ -376,6 +376,9 @@ def test_exit_conformant() -> None:
         (["run"], cli.USAGE, "the following arguments are required: --backend"),
         (["report", "no-such-file", "--html", "x"], cli.USAGE, "no-such-file"),
         (["report", "no-such-file"], cli.USAGE, "got no page to write"),
+        (["run", "--backend", "exec:/no/such/testee"], cli.BROKEN, "/no/such/testee cannot be started"),
+        (["run", "--backend", "refprune", "--only", "SEL-03", "--fix"], cli.USAGE, "known-failures FILE"),
+        (["compare", "refprune", "refprune"], cli.USAGE, "expected several backends that declare different names"),
         (["run", "--backend", f"{HERE}:LACKING"], cli.BROKEN, "claims SELECT and has no operation select"),
     ],
 )
@@ -393,6 +396,44 @@ def test_adapter_that_cannot_be_imported(
     monkeypatch.chdir(tmp_path)
     assert cli.main(["run", "--backend", "raises_at_import:BACKEND"]) == cli.BROKEN
     assert "raises_at_import:BACKEND is broken: RuntimeError: no licence" in capsys.readouterr().err
+
+
+ELSEWHERE = """
+import os
+if "PYTEST_XDIST_WORKER" in os.environ:
+    END
+from spec_tests.backends.reference import REFERENCE as BACKEND
+"""
+
+
+@pytest.mark.parametrize("end", ["raise RuntimeError('no licence here')", "os._exit(3)"])
+def test_adapter_that_is_there_in_one_process_only(tmp_path: Path, end: str) -> None:
+    """Where no check says anything, nothing is conformant, and the run comes to an end."""
+    pytest.importorskip("xdist")
+    (tmp_path / "elsewhere.py").write_text(ELSEWHERE.replace("END", end))
+    words = ["run", "--backend", "elsewhere:BACKEND", "--quiet", "--workers", "1", *only("SEL-15")]
+    command = [sys.executable, "-m", "spec_tests.kit.cli", *words]
+    environment = os.environ | {"PYTHONPATH": str(Path(record.__file__).parents[2])}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == cli.USAGE
+    assert "said nothing" in done.stderr or "did not come to its end" in done.stderr
+
+
+class Idle:
+    """Claims nothing."""
+
+    declaration = Declaration("idle", frozenset())
+
+
+IDLE = Idle()
+
+
+def test_who_claims_nothing_is_not_conformant() -> None:
+    done = run(f"{HERE}:IDLE")
+    assert done.returncode == cli.NOT_CONFORMANT
+    assert "idle was asked nothing. No requirement applies to what it declares." in done.stdout
 
 
 # How it stands

@@ -1,14 +1,17 @@
 """The tools of the kit: list, show, replay, compare, init, mutants; and the corners a run must meet."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis.errors import UnsatisfiedAssumption
 
-from spec_tests.adapter import Blocks, Declaration, NofM, ScheduleCase, SelectCase, Units
+from spec_tests.adapter import Blocks, Declaration, NofM, ScheduleCase, SelectCase, TrainCase, Units, Unsupported
 from spec_tests.alternatives.selections import ALTERNATIVES
 from spec_tests.backends.reference import REFERENCE, Reference
 from spec_tests.corners import CORNERS, corners, expected
@@ -17,6 +20,7 @@ from spec_tests.kit.backends import REGISTERED, UsageError, find_backend
 from spec_tests.kit.checks import all_checks
 from spec_tests.kit.outcomes import Outcome, conformant, headline, judge
 from spec_tests.kit.smoke import broken
+from spec_tests.kit.vectors import promoting
 from spec_tests.specification import requirements, version
 from spec_tests.verdicts import Violation
 
@@ -117,6 +121,46 @@ def test_replay_of_what_is_no_case(tmp_path: Path, capsys: pytest.CaptureFixture
         cases.replay(good | {"drawn": "AA=="}, REFERENCE)  # no choices at all
 
 
+def test_promote(tmp_path: Path) -> None:
+    """A failing case becomes a draft whose answer is the oracle's, once; what no vector can hold is refused."""
+    target = tmp_path / "promoted.json"
+    target.write_text("[]", encoding="utf-8")
+    case = failing("test_selection.test_core")
+    said = promoting.promote(case, "the highest stay", target)
+    (entry,) = json.loads(target.read_text(encoding="utf-8"))
+    assert (entry["requirement"], entry["operation"], entry["refused"]) == ("SEL-15", "select", False)
+    scores, sparsity = entry["in"]["case"]["scores"][0], entry["in"]["case"]["sparsity"]["float"]
+    gone = round(sparsity * len(scores["data"]))
+    should = [int(score > sorted(scores["data"])[gone - 1]) for score in scores["data"]]
+    assert json.dumps(should) in said, "distinct scores: what is above the last that goes"
+    with pytest.raises(ValueError, match="already"):
+        promoting.promote(case, "again", target)
+    with pytest.raises(ValueError, match="a vector can hold"):
+        promoting.promote(case | {"asked": [None]}, "nothing", target)
+    assert len(json.loads(target.read_text(encoding="utf-8"))) == 1
+
+
+def test_promoted_refusals(tmp_path: Path) -> None:
+    """Where the definition knows no answer, the vector wants an error."""
+    target = tmp_path / "promoted.json"
+    target.write_text("[]", encoding="utf-8")
+    case = failing("test_selection.test_core")
+    case["asked"][-1]["in"]["case"]["sparsity"] = {"float": 1.5}
+    assert promoting.promote(case, "more than all", target).startswith("SEL-15: the answer is an error")
+    assert json.loads(target.read_text(encoding="utf-8"))[0]["refused"]
+
+
+def test_cases_as_files(tmp_path: Path) -> None:
+    case = failing("test_selection.test_core")
+    outcomes = [
+        {"requirement": "SEL-15", "check": case["check"], "case": case},
+        {"requirement": "SEL-01", "case": None},
+    ]
+    (path,) = cases.write_all(outcomes, tmp_path / "cases")
+    assert path.name == "SEL-15.test_core.json"
+    assert cases.read(path) == case
+
+
 def test_compare_names_who_is_alone() -> None:
     heap, one_by_one = ALTERNATIVES[:2]
     chorus = comparing.compare([heap, REVERSING, one_by_one], ["SEL-15"])
@@ -183,6 +227,33 @@ def test_smoke(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_wrong_library_is_no_broken_adapter() -> None:
     assert broken(REVERSING) == []
+
+
+class Planner:
+    """An adapter that has what it declares, and nothing else."""
+
+    declaration = Declaration("planner", frozenset({"SCHEDULE"}), forms=frozenset({"rounds"}))
+    rounds = staticmethod(REFERENCE.rounds)
+
+
+class Trainer(Reference):
+    """An adapter that refuses what it does not declare."""
+
+    declaration = Declaration("trainer", frozenset({"SELECT", "TRAIN"}), granularities=frozenset({"block"}),
+                              ops=frozenset({"conv2d"}))  # fmt: skip
+
+    def select(self, case: SelectCase) -> Any:
+        """Select blocks."""
+        raise Unsupported(f"no {case.granularity}")
+
+    def train(self, case: TrainCase) -> Any:
+        """Train convolutions."""
+        raise Unsupported(f"no {case.network}")
+
+
+@pytest.mark.parametrize("adapter", [Planner(), Trainer()])
+def test_smoke_asks_within_what_is_declared(adapter: Any) -> None:
+    assert broken(adapter) == []
 
 
 # Verdicts of requirements
@@ -264,6 +335,75 @@ def test_a_full_run_that_met_no_corner_is_not_conformant() -> None:
     whole = record.Run(backend, "heap", "ci", [*outcomes[1:], replace(outcomes[0], met=met)], 1.0)
     assert whole.unmet == []
     assert list(record.lines(whole))[-1]["conformant"]
+    runs_only = replace(backend.declaration, granularities=frozenset({"n_of_m"}))
+    assert "ragged tail" in expected(runs_only)
+    assert not {"nothing removed", "everything removed", "an int"} & set(expected(runs_only)), "they take no sparsity"
     part = record.Run(backend, "heap", "ci", outcomes[1:], 1.0)
     assert not part.complete
     assert part.unmet == []
+
+
+# The list of known failures
+
+
+def test_a_list_names_checks_of_this_suite(tmp_path: Path) -> None:
+    """An entry that no check answers to would never be stale."""
+    path = tmp_path / "known.json"
+    entry = {"check": "test_selection.test_core_exmaple", "message": "*"}
+    path.write_text(json.dumps({"known_failures": [entry]}), encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "spec_tests.kit.plugin", "-p", "no:cacheprovider", "-n", "0"]
+    options = ["--collect-only", "--refprune-backend=refprune", f"--refprune-known-failures={path}", str(path.parent)]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 4
+    assert "got 'test_selection.test_core_exmaple', expected checks of this suite" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        (
+            [{"check": "test_selection.test_core", "message": "SEL-15: *"}],
+            "expected an id and the words of the failure",
+        ),
+        ([{"check": "test_selection.test_core", "message": "*"}], "expected an id and the words of the failure"),
+        ([{"check": "test_selection.test_core", "message": "SEL-15: got *"}] * 2, "expected one of each"),
+    ],
+)
+def test_a_list_hides_nothing_else(tmp_path: Path, entries: list[dict[str, str]], said: str) -> None:
+    path = tmp_path / "known.json"
+    path.write_text(json.dumps({"known_failures": entries}), encoding="utf-8")
+    words = ["run", "--backend", "refprune", "--only", "SEL-15", "--workers", "0", "--known-failures", str(path)]
+    done = subprocess.run(
+        [sys.executable, "-m", "spec_tests.kit.cli", *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == cli.USAGE
+    assert said in done.stderr
+
+
+# What is no answer
+
+
+@pytest.mark.parametrize(
+    "error", [SystemExit(0), GeneratorExit(), UnsatisfiedAssumption(), pytest.skip.Exception("me")]
+)
+@pytest.mark.parametrize("name", ["test_core_example", "test_core", "test_empty_example"])
+def test_nobody_opts_out_by_an_exception(error: BaseException, name: str) -> None:
+    """Neither not applicable, nor drawn again, nor a refusal."""
+
+    class Evading(Reversing):
+        def select(self, case: SelectCase) -> Any:  # noqa: ARG002  whatever it is
+            raise error
+
+    check = next(check for check in all_checks() if check.name == f"test_selection.{name}")
+    with pytest.raises(Violation, match=f"raised Malformed: raised {type(error).__name__}") as caught:
+        check.run(Evading())
+    assert caught.value.verdict == "error"
+
+
+def test_no_corner_is_asked_of_a_declaration_that_leaves_it_out() -> None:
+    rounds_only = Declaration("rounds", frozenset({"SCHEDULE"}), forms=frozenset({"rounds"}))
+    assert expected(rounds_only) == []
+    assert expected(replace(rounds_only, forms=frozenset({"trace"}))) != []
+    tiles_only = Declaration("tiles", frozenset({"SELECT"}), granularities=frozenset({"block"}))
+    assert "-0.0" not in expected(tiles_only)
+    assert "-0.0" in expected(replace(tiles_only, granularities=frozenset({"block", "unit"})))

@@ -1,11 +1,13 @@
 """The pipe: a testee that lies, hangs or dies gets its verdict, and the next call is answered."""
 
+import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -214,6 +216,37 @@ def test_a_start_that_is_none(declared: str, said: str) -> None:
         backend.declaration  # noqa: B018  it starts the process
     assert said in str(raised.value)
     assert backend.process is None
+
+
+def test_a_network_that_is_none_is_no_refusal(tmp_path: Path) -> None:
+    start = {"protocol": 1, "declaration": {"name": "odd", "profiles": ["STORE"]}}
+    loaded = {"seq": 1, "result": {"network": {}, "params": [], "masks": []}}
+    backend = PipeBackend(
+        python(f"for line in {[json.dumps(one) for one in (start, loaded)]}: input(); print(line, flush=True)")
+    )
+    with pytest.raises(Malformed, match="an answer that cannot be read: "):
+        backend.load(tmp_path)
+    assert backend.process is None
+
+
+def test_another_declaration_is_an_error(start: Callable[..., PipeBackend]) -> None:
+    """What one process declared is what the next one is judged by."""
+    backend = start("pass")
+    assert backend.select(AGAIN)
+    backend.stop()
+    backend.command[2] = backend.command[2].replace('"name": "odd"', '"name": "odd", "ties": "unspecified"')
+    got, message = verdict(backend)
+    assert got == "error", message
+    assert "a process declares what the first one did" in message
+
+
+def test_what_it_started_does_not_hide_its_end(start: Callable[..., PipeBackend]) -> None:
+    """A child that holds the output open is ended, too."""
+    backend = start("os.fork() and sys.exit(4); time.sleep(60)", 1.0)
+    got, message = verdict(backend)
+    assert got == "crash", message
+    assert "exit code 4" in message
+    assert backend.select(AGAIN)["a"].tolist() == [True, False, True, False]
 
 
 def test_a_program_that_is_none() -> None:

@@ -202,6 +202,37 @@ def test_whole_tiles_example(backend: Backend) -> None:
     )
 
 
+def rows_within(sparsity: float | int) -> SelectCase:
+    """Return four rows as tiles, of which the first and the third are removed."""
+    alive = {"a": matrix([0, 0], [1, 1], [0, 0], [1, 1]).astype(bool)}
+    four = matrix([1, 1], [2, 2], [3, 3], [4, 4])
+    return SelectCase({"a": four}, sparsity, granularity=Blocks(1, None), within=alive)
+
+
+AS_THEY_ARE = [[0, 0], [1, 1], [0, 0], [1, 1]]
+ONE_LEFT = [[0, 0], [0, 0], [0, 0], [1, 1]]
+
+
+@requirement("GRA-12", "example", "SELECT")
+def test_base_of_tiles_example(backend: Backend) -> None:
+    rows(backend, "base", (rows_within(0.5), {"all": AS_THEY_ARE, "alive": ONE_LEFT}))
+
+
+@requirement("GRA-12", "example", "SELECT")
+def test_falling_of_tiles_example(backend: Backend) -> None:
+    rows(backend, "falling", (rows_within(0.25), {"refused": None, "kept": AS_THEY_ARE}))
+
+
+@requirement("GRA-12", "example", "SELECT")
+def test_count_of_tiles_example(backend: Backend) -> None:
+    rows(
+        backend,
+        "integers",
+        (rows_within(2), {"total": AS_THEY_ARE, "more": [[0, 0]] * 4, "refused": None}),
+        (rows_within(1), {"more": ONE_LEFT}),
+    )
+
+
 @requirement("GRA-12", "property", "SELECT")
 @given(st.data())
 def test_whole_tiles(backend: Backend, data: st.DataObject) -> None:
@@ -458,9 +489,9 @@ def test_run_ties_example(backend: Backend) -> None:
     rows(
         backend,
         "run_ties",
-        (runs(2, 4, [1, 1, 1, 1]), {"first": [1, 1, 0, 0], "last": [0, 0, 1, 1]}),
-        (runs(2, 4, [1, 1, 1, 2]), {"first": [1, 0, 0, 1], "last": [0, 0, 1, 1]}),
-        (runs(1, 2, [-0.0, 0.0, 0.0, -0.0]), {"first": [1, 0, 1, 0], "last": [0, 1, 0, 1]}),
+        (runs(2, 4, [1, 1, 1, 1]), {"first": [1, 1, 0, 0], "last": [0, 0, 1, 1], "unspecified": 2}),
+        (runs(2, 4, [1, 1, 1, 2]), {"first": [1, 0, 0, 1], "last": [0, 0, 1, 1], "unspecified": 2}),
+        (runs(1, 2, [-0.0, 0.0, 0.0, -0.0]), {"first": [1, 0, 1, 0], "last": [0, 1, 0, 1], "unspecified": 2}),
     )
 
 

@@ -323,6 +323,18 @@ def test_never_example(backend: Backend) -> None:
 
 
 @requirement("SCH-07", "example", "SCHEDULE")
+def test_cut_off_example(backend: Backend) -> None:
+    """Half over 8 numbers, and a run that ends after the fourth update: refused, or the way as far as it goes."""
+    ((case, steps),) = claimed(backend, "trace", (ScheduleCase("linear", 0.5, 8), 4))
+    said, declared = call("trace", case, steps), backend.declaration
+    if declared.never == "refused":
+        refuses(lambda: backend.trace(case, steps), said)
+        return
+    ahead = declared.first_step + (declared.progress == "next")
+    close(backend, sparsities(backend, case, steps), [(step + ahead) / 16 for step in range(5)], said)
+
+
+@requirement("SCH-07", "example", "SCHEDULE")
 def test_full_example(backend: Backend) -> None:
     """A schedule to the sparsity 1 gets there, or is refused if that is declared."""
     for case, steps in claimed(backend, "trace", *((ScheduleCase(curve, 1.0, 3), 5) for curve in draw.CURVES)):
@@ -378,6 +390,8 @@ def test_never(backend: Backend, case: ScheduleCase, steps: int) -> None:
     else:
         should = [step for step in range(steps + 1) if fires(declared, case, step)]
         expect_equal(firing(backend, case, steps), should, call("trace", case, steps))
+        values = [float(exact_sparsity(declared, case, step)) for step in range(steps + 1)]
+        close(backend, sparsities(backend, case, steps), values, call("trace", case, steps))
 
 
 @requirement("SCH-07", "property", "SCHEDULE")

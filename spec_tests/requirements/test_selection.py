@@ -6,13 +6,14 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from refprune import selection
 from refprune.errors import InvalidInput
 from refprune.selection import global_, keep_best, keep_best_fast, least_under_caps, local, select
-from spec_tests.adapter import Backend, Blocks, NofM, SelectCase, Session, Units
+from spec_tests.adapter import Backend, Blocks, Elements, NofM, SelectCase, Session, Units
 from spec_tests.applicability import (
     declared,
     needs,
@@ -22,7 +23,7 @@ from spec_tests.applicability import (
     needs_repeatable,
     needs_within,
 )
-from spec_tests.declared import applicable, as_masks, keeps, keeps_by, keeps_each, kept, refuses_each
+from spec_tests.declared import applicable, as_masks, keeps, keeps_by, keeps_each, kept, not_shown, refuses_each
 from spec_tests.faults import Fault
 from spec_tests.oracle.selection import (
     DEFAULT,
@@ -93,15 +94,42 @@ def test_rounding_example(backend: Backend) -> None:
             removes(backend, size, sparsity, count)
 
 
-@requirement("SEL-01", "example", "SELECT")
-def test_arithmetic_example(backend: Backend) -> None:
-    """Single precision rounds 31.4999995 to 31.5 and 28.9999992 to 29; the double 0.1 is above a tenth, 0.7 below."""
-    needs_default(backend, "count")
-    for size, sparsity, gone in (
+PRODUCTS = {
+    "half_even": (
         (45, 0.7, {"float64": 31, "float32": 32, "exact": 31}),
         (45, 0.1, {"float64": 4, "float32": 4, "exact": 5}),
         (100, 0.29, {"float64": 29, "float32": 29, "exact": 29}),
-    ):
+        (95, 0.3, {"float64": 28, "float32": 29, "exact": 28}),
+    ),
+    "trunc": (
+        (100, 0.29, {"float64": 28, "float32": 29, "exact": 28}),
+        (5, 0.6, {"float64": 3, "float32": 3, "exact": 2}),
+    ),
+    "ceil": (
+        (25, 0.6, {"float64": 15, "float32": 16, "exact": 15}),
+        (5, 0.2, {"float64": 1, "float32": 1, "exact": 2}),
+    ),
+    "keep_half_even": (
+        (45, 0.3, {"float64": 14, "float32": 13, "exact": 13}),
+        (10, 0.05, {"float64": 0, "float32": 0, "exact": 1}),
+        (10, 0.85, {"float64": 8, "float32": 9, "exact": 8}),
+    ),
+    "keep_trunc": (
+        (5, 0.6, {"float64": 3, "float32": 4, "exact": 3}),
+        (5, 0.2, {"float64": 1, "float32": 1, "exact": 2}),
+    ),
+}
+"""Count -> n, s, and how many go in each arithmetic.
+
+Single precision rounds 31.4999995 to 31.5, 28.9999992 to 29, 15.0000006 to 15.000001 and 28.5000011 to 28.500002, while
+the double product of 95 and 0.3 is 28.5, in whichever precision it is held. The doubles 0.1, 0.2 and 0.05 are above
+their decimals, 0.6 and 0.7 below.
+"""
+
+
+@requirement("SEL-01", "example", "SELECT")
+def test_arithmetic_example(backend: Backend) -> None:
+    for size, sparsity, gone in PRODUCTS[backend.declaration.count]:
         removes(backend, size, sparsity, gone[backend.declaration.arithmetic])
 
 
@@ -245,6 +273,8 @@ def test_outside_example(backend: Backend) -> None:
         "outside",
         (SelectCase(four, -0.5), {"refused": None, "clamped": [1, 1, 1, 1]}),
         (SelectCase(four, 1.5), {"refused": None, "clamped": [0, 0, 0, 0]}),
+        (SelectCase(four, -INF), {"refused": None, "clamped": [1, 1, 1, 1]}),
+        (SelectCase(four, INF), {"refused": None, "clamped": [0, 0, 0, 0]}),
     )
 
 
@@ -308,16 +338,20 @@ def test_precision_example(backend: Backend) -> None:
 @requirement("SEL-04", "example", "SELECT")
 def test_long_ties_example(backend: Backend) -> None:
     """Sorts change their ways with the length: all equal, then three values in turn."""
-    needs_default(backend, "ties")
+    last = backend.declaration.ties == "last"
+    if not last:
+        needs_default(backend, "ties")
     for size in (17, 20, 33, 257, 1000):
         case = declared(backend, SelectCase({"a": np.ones(size)}, 0.5))
         needs(backend, case)
         gone = removal_count(backend.declaration.count, 0.5, size)
-        expect_equal(kept(backend, case)["a"], alive(*[1] * (size - gone), *[0] * gone), call("select", case))
+        first_stay = [1] * (size - gone) + [0] * gone
+        expect_equal(kept(backend, case)["a"], alive(*first_stay[:: -1 if last else 1]), call("select", case))
         turns = [index % 3 for index in range(size)]
         ones = gone - turns.count(0)
-        last_ones = [index for index in range(size) if turns[index] == 1][-ones:]
-        should = [int(turns[index] > 0 and index not in last_ones) for index in range(size)]
+        tied_ones = [index for index in range(size) if turns[index] == 1]
+        going = tied_ones[:ones] if last else tied_ones[-ones:]
+        should = [int(turns[index] > 0 and index not in going) for index in range(size)]
         case = replace(case, scores={"a": np.array(turns, np.float64)})
         expect_equal(kept(backend, case)["a"], alive(*should), call("select", case))
 
@@ -344,7 +378,13 @@ def test_ties_example(backend: Backend) -> None:
         "ties",
         (
             SelectCase({"a": scores(1, 1, 1, 1)}, 0.5),
-            {"first": [1, 1, 0, 0], "last": [0, 0, 1, 1], "keep_all": [1, 1, 1, 1], "remove_all": [0, 0, 0, 0]},
+            {"first": [1, 1, 0, 0], "last": [0, 0, 1, 1], "keep_all": [1, 1, 1, 1], "remove_all": [0, 0, 0, 0]}
+            | {"unspecified": 2},
+        ),
+        (
+            SelectCase({"a": scores(1, 1, 1, 1)}, 0.5, granularity=Units(min_kept=0)),
+            {"first": [1, 1, 0, 0], "last": [0, 0, 1, 1], "keep_all": [1, 1, 1, 1], "remove_all": [0, 0, 0, 0]}
+            | {"unspecified": 2},
         ),
         (SelectCase({"a": zeros}, 0.25), by_zeros),
         (SelectCase({"a": other_zeros}, 0.25), by_zeros),
@@ -355,6 +395,7 @@ def test_ties_example(backend: Backend) -> None:
         (
             pairs,
             {
+                "unspecified": 3,
                 "first": [1, 0, 1, 0, 1, 0],
                 "last": [1, 0, 0, 0, 1, 1],
                 "keep_all": [1, 0, 1, 0, 1, 1],
@@ -529,7 +570,9 @@ def test_alive(backend: Backend, data: st.DataObject, stale: float) -> None:
 
 @requirement("SEL-07", "example", "SELECT")
 def test_nan_example(backend: Backend) -> None:
-    each, one = {"a": scores(1, 2), "b": scores(NAN, 3)}, scores(1, NAN, INF, -INF)
+    """Above or below the infinities, and equal to one another."""
+    each, one, several = {"a": scores(1, 2), "b": scores(NAN, 3)}, scores(1, NAN, INF, -INF), scores(NAN, 1, NAN, NAN)
+    by_units: dict[str, Any] = {"highest": [0, 1], "lowest": [1, 0]}
     keeps_by(
         backend,
         "nan",
@@ -544,6 +587,13 @@ def test_nan_example(backend: Backend) -> None:
         ),
         (SelectCase({"a": one}, 0.75), {"refused": None, "highest": [0, 1, 0, 0], "lowest": [0, 0, 1, 0]}),
         (SelectCase({"a": one}, 0.25), {"refused": None, "highest": [1, 1, 1, 0], "lowest": [1, 0, 1, 1]}),
+        (SelectCase({"a": scores(INF, NAN)}, 0.5), {"refused": None, "highest": [0, 1], "lowest": [1, 0]}),
+        (SelectCase({"a": scores(NAN, INF)}, 0.5), {"refused": None, "highest": [1, 0], "lowest": [0, 1]}),
+        (SelectCase({"a": scores(-INF, NAN)}, 0.5), {"refused": None, "highest": [0, 1], "lowest": [1, 0]}),
+        (SelectCase({"a": scores(NAN, -INF)}, 0.5), {"refused": None, "highest": [1, 0], "lowest": [0, 1]}),
+        (SelectCase({"a": several}, 0.75), {"refused": None, "highest": [1, 0, 0, 0], "lowest": [0, 1, 0, 0]}),
+        (SelectCase({"a": several}, 0.25), {"refused": None, "highest": [1, 0, 1, 1], "lowest": [1, 1, 1, 0]}),
+        (SelectCase({"a": scores(1, NAN)}, 0.5, granularity=Units(0)), {"refused": None} | by_units),
     )
 
 
@@ -563,10 +613,12 @@ def test_nan(backend: Backend, data: st.DataObject) -> None:
     needs_granularity(backend, "element")
     if backend.declaration.nan == "unspecified":
         needs_default(backend, "nan")
-    case = data.draw(draw.element_cases(removed="none", declaration=backend.declaration))
-    name = data.draw(st.sampled_from(list(case.scores)))
+    values = data.draw(st.sampled_from((draw.TIED, draw.EXTREME)))
+    case = data.draw(draw.element_cases(values, removed="none", declaration=backend.declaration))
     broken = {key: array.copy() for key, array in case.scores.items()}
-    broken[name].flat[data.draw(st.integers(0, broken[name].size - 1))] = np.nan
+    for _ in range(data.draw(st.integers(1, 3))):
+        name = data.draw(st.sampled_from(list(case.scores)))
+        broken[name].flat[data.draw(st.integers(0, broken[name].size - 1))] = np.nan
     judge(backend, replace(case, scores=broken))
 
 
@@ -854,13 +906,16 @@ def test_memory(backend: Backend, data: st.DataObject) -> None:
 
 @requirement("SEL-15", "example", "SELECT")
 def test_core_example(backend: Backend) -> None:
-    keeps(backend, SelectCase({"a": scores(3, 1, 4, 2)}, 0.5), a=[1, 0, 1, 0])
+    """Entries, or units where a backend knows no entries."""
+    kind = Elements() if "element" in backend.declaration.granularities else Units()
+    keeps(backend, SelectCase({"a": scores(3, 1, 4, 2)}, 0.5, granularity=kind), a=[1, 0, 1, 0])
 
 
 @requirement("SEL-15", "property", "SELECT")
 @given(st.data())
 def test_core(backend: Backend, data: st.DataObject) -> None:
-    needs_granularity(backend, "element")
+    if "unit" not in backend.declaration.granularities:
+        needs_granularity(backend, "element")
     case = data.draw(draw.core_cases(backend.declaration))
     check_selection(kept(backend, case), case, DEFAULT)
 
@@ -1144,6 +1199,43 @@ def test_session_units_example(backend: Backend) -> None:
     talk = begin(backend, SelectCase(four(4, 3, 2, 1), 0.0, granularity=Units()))
     talk.keeps(four(1, 2, 3, 4), 0.25, a=[0, 1, 1, 1])
     talk.keeps(four(99, 3, 2, 9), 1.0, a=[0, 0, 0, 1])
+
+
+SESSION_RULES: tuple[tuple[str, tuple[float, ...], float, dict[str, list[int] | None]], ...] = (
+    (
+        "ties",
+        (1, 1, 1, 1),
+        0.5,
+        {"first": [1, 1, 0, 0], "last": [0, 0, 1, 1], "keep_all": [1, 1, 1, 1], "remove_all": [0, 0, 0, 0]},
+    ),
+    ("nan", (2, NAN, 1, 3), 0.25, {"refused": None, "highest": [1, 1, 0, 1], "lowest": [1, 0, 1, 1]}),
+    ("transform", (1, -2, 3, 4), 0.25, {"none": [1, 0, 1, 1], "abs": [0, 1, 1, 1]}),
+    (
+        "emptied",
+        (1, 4, 3, 2),
+        1.0,
+        {"allowed": [0, 0, 0, 0], "keeps_one": [0, 1, 0, 0], "skipped": [1, 1, 1, 1], "refused": None},
+    ),
+)
+"""Field, scores, a sparsity, and what the first call of a session keeps by the declared value; None: an error."""
+
+
+@requirement("SEL-19", "example", "STATEFUL")
+def test_session_rules_example(backend: Backend) -> None:
+    """What is declared of a selection holds in a session."""
+    rows = []
+    for field, values, sparsity, table in SESSION_RULES:
+        case, value = SelectCase(four(*values), sparsity), getattr(backend.declaration, field)
+        if value in table and not not_shown(backend, case, replace(DEFAULT, **{field: value})):
+            rows.append((case, sparsity, table[value]))
+    if not rows:
+        pytest.skip(f"not applicable: {backend.declaration.name} declares none of these rules alone")
+    for case, sparsity, should in rows:
+        talk = begin(backend, case)
+        if should is None:
+            talk.refuses(case.scores, sparsity)
+        else:
+            talk.keeps(case.scores, sparsity, a=should)
 
 
 @requirement("SEL-19", "property", "STATEFUL")

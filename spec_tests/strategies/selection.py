@@ -100,14 +100,19 @@ def distinct(draw: st.DrawFn, named: dict[str, Array]) -> dict[str, Array]:
 
 @st.composite
 def core_cases(draw: st.DrawFn, declaration: Declaration = EVERYTHING) -> SelectCase:
-    """Draw what every correct library does alike: distinct positive scores, s n an integer, nothing emptied."""
+    """Draw what every correct library does alike: distinct positive scores, s n an integer, nothing emptied.
+
+    Single entries; the units of one group where a backend knows no entries.
+    """
     size = draw(st.sampled_from((4, 8, 16)))
     count = draw(st.integers(1, size - 1))
     order = draw(st.permutations(range(1, size + 1)))
     dtype = draw(DTYPES)
     scores = np.array(order, dtype=dtype)
-    tensors = draw(st.integers(1, 2))
-    if draw(pools_of(declaration)) == "local":
+    tensors, pool = draw(st.integers(1, 2)), draw(pools_of(declaration))
+    if "element" not in declaration.granularities:
+        return SelectCase({"t0": scores}, count / size, pool, Units())
+    if pool == "local":
         shaped = {f"t{i}": scores.reshape(draw(st.sampled_from(((size,), (2, size // 2))))) + i for i in range(tensors)}
         return SelectCase(shaped, count / size, "local")
     return SelectCase({"t0": scores[:3], "t1": scores[3:]}, count / size, "global")

@@ -63,6 +63,10 @@ class Deviation(Protocol):
     def where(self) -> str: ...  # noqa: D102
 
 
+CORE = "SEL-15"
+"""What every correct library meets, whatever it declares."""
+
+
 def words(verdict: str) -> str:
     """Return a verdict as it is read."""
     return verdict.replace("_", " ")
@@ -107,7 +111,15 @@ def _sentences(report: Report) -> list[str]:
         (stale, f"{_many(stale, 'known failure is', 'known failures are')} stale."),
         (unmet, f"{_many(unmet, 'corner was', 'corners were')} never drawn: the run says too little."),
     )
-    return [f"It {asked} MUST asked of it.", *(sentence for number, sentence in more if number)]
+    return [f"It {asked} MUST asked of it.", *_core(report), *(sentence for number, sentence in more if number)]
+
+
+def _core(report: Report) -> list[str]:
+    """Return what is to be said of CORE: that it passed, where it was asked, tells all other failures apart."""
+    verdict = next((one["verdict"] for one in select(report, "requirement") if one["id"] == CORE), "untested")
+    if verdict in ("not_applicable", "untested"):
+        return []
+    return [f"CORE, which every correct library meets ({CORE}): {words(verdict)}."]
 
 
 def _some(number: int, whole: int) -> str:

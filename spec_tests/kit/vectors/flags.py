@@ -96,6 +96,7 @@ FLAGS = {
     "PADDING": Note("padding", "It is counted, of the wrong value, or in another order.", ""),
     "POOL_OFFSET": Note("who competes", "Masks of one tensor land on another, or pools are mixed.", "M25, M34, M93"),
     "PRECISION": Note("scores are rounded", "They tie where the weights do not.", ""),
+    "PROMOTED": Note("a case that failed once", "The smallest case on which some backend failed a drawn check.", ""),
     "PRODUCTS": Note("which products", "A transpose, a flipped kernel, another window.", ""),
     "RAGGED_TAIL": Note("a tail", "It is emptied, skipped or padded.", "M74, M78; wanda, torch.ao"),
     "RANDOM_COUNT": Note("a random count", "Each entry is drawn by itself.", "ShrinkBench"),
