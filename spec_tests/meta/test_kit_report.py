@@ -401,7 +401,7 @@ def test_adapter_that_cannot_be_imported(
 ELSEWHERE = """
 import os
 if "PYTEST_XDIST_WORKER" in os.environ:
-    END
+    FINISH
 from spec_tests.backends.reference import REFERENCE as BACKEND
 """
 
@@ -410,10 +410,11 @@ from spec_tests.backends.reference import REFERENCE as BACKEND
 def test_adapter_that_is_there_in_one_process_only(tmp_path: Path, end: str) -> None:
     """Where no check says anything, nothing is conformant, and the run comes to an end."""
     pytest.importorskip("xdist")
-    (tmp_path / "elsewhere.py").write_text(ELSEWHERE.replace("END", end))
+    (tmp_path / "elsewhere.py").write_text(ELSEWHERE.replace("FINISH", end))
     words = ["run", "--backend", "elsewhere:BACKEND", "--quiet", "--workers", "1", *only("SEL-15")]
     command = [sys.executable, "-m", "spec_tests.kit.cli", *words]
-    environment = os.environ | {"PYTHONPATH": str(Path(record.__file__).parents[2])}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    environment["PYTHONPATH"] = str(Path(record.__file__).parents[2])
     done = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
