@@ -556,10 +556,27 @@ def hidden(value: float) -> tuple[Drawn, dict[str, Array]]:
     return Drawn(build(Input("x", (2,)), Dense("a"), Dense("out")), params, array([[3, 1]]), np.array([1])), masks
 
 
+def in_a_kernel(drawn: Drawn, masks: dict[str, Array]) -> tuple[Drawn, dict[str, Array]]:
+    """Return the same with a kernel of one row in place of the first layer."""
+    network = build(Input("x", (1, 1, 2)), Conv2d("a"), Flatten("flat"), Dense("out"))
+    params = drawn.params | {"a.weight": drawn.params["a.weight"].reshape(1, 1, 1, 2)}
+    as_image = drawn.x.reshape(1, 1, 1, 2)
+    return Drawn(network, params, as_image, drawn.labels), masks | {"a.weight": masks["a.weight"].reshape(1, 1, 1, 2)}
+
+
 @requirement("BAC-08", "example", "TRAIN")
 def test_masked_gradients_example(backend: Backend) -> None:
-    for value in (0.0, 100.0, -100.0):
-        drawn, masks = hidden(value)
+    gradients_of_hidden(backend, *(hidden(value) for value in (0.0, 100.0, -100.0)))
+
+
+@requirement("BAC-08", "example", "TRAIN")
+def test_masked_gradients_of_a_kernel_example(backend: Backend) -> None:
+    gradients_of_hidden(backend, *(in_a_kernel(*hidden(value)) for value in (0.0, 100.0, -100.0)))
+
+
+def gradients_of_hidden(backend: Backend, *cases: tuple[Drawn, dict[str, Array]]) -> None:
+    """Require the loss and the gradients of those layers, those of removed entries as declared."""
+    for drawn, masks in cases:
         loss, grads = backend.loss_and_grads(drawn.network, drawn.params, masks, drawn.x, drawn.labels)
         said = call("loss_and_grads", drawn.network, drawn.params, masks, drawn.x, drawn.labels)
         bound = 2.0**8 * EPS  # an exp, a log and fewer than 8 roundings of numbers up to 7
