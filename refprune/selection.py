@@ -130,7 +130,7 @@ def _targets(pools: Pools, sparsity: Sparsity | Mapping[str, Sparsity]) -> Mappi
     """Return the sparsity of each pool."""
     if not isinstance(sparsity, Mapping):
         return dict.fromkeys(pools, sparsity)
-    if set(sparsity) != set(pools):
+    if set(sparsity) != set(pools):  # SEL-22
         raise InvalidInput("sparsity", f"pools {sorted(sparsity)}", f"exactly {sorted(pools)}")
     return sparsity
 

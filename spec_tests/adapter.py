@@ -72,9 +72,9 @@ PROFILES: tuple[Profile, ...] = (
 )  # fmt: skip
 
 
-OPERATIONS = frozenset(OPS) - {"input"} | {"grouped_conv2d", "shared", "no_bias"}
+OPERATIONS = frozenset(OPS) - {"input"} | {"grouped_conv2d", "shared", "no_bias", "unused"}
 """What a network can be made of: the ops of its JSON form, convolutions with several groups, layers that share
-parameters, layers without a bias."""
+parameters, layers without a bias, nodes that no logit depends on."""
 
 
 class Unsupported(Exception):
@@ -215,15 +215,12 @@ class Declaration:
         for name, hint in get_type_hints(type(self)).items():
             value, kind = getattr(self, name), get_origin(hint) or hint
             if kind is Literal:
-                strange, known = frozenset({value}) - frozenset(get_args(hint)), list(get_args(hint))
+                if value not in get_args(hint):
+                    raise ValueError(f"{name}: got {value!r}, expected one of {list(get_args(hint))}")
             elif not isinstance(value, kind):
                 raise ValueError(f"{name}: got {value!r}, expected a {kind.__name__}")
-            elif kind is frozenset:
-                strange, known = value - SETS[name], sorted(SETS[name], key=str)
-            else:
-                continue
-            if strange:
-                raise ValueError(f"{name}: got {sorted(strange, key=str)}, expected some of {known}")
+            elif kind is frozenset and (strange := sorted(value - SETS[name], key=str)):
+                raise ValueError(f"{name}: got {strange}, expected some of {sorted(SETS[name], key=str)}")
 
 
 SETS: Mapping[str, frozenset[Any]] = {"profiles": frozenset(PROFILES)} | {

@@ -3,13 +3,13 @@
 In an example a case outside skips the check with its reason; in a property it is not drawn (`assume`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from refprune.network import OPS, Input, Network, layers
+from refprune.network import OPS, Input, Network, Node, layers, values_of
 from spec_tests.adapter import (
     Backend,
     Blocks,
@@ -32,7 +32,18 @@ def operations(network: Network) -> set[str]:
     found = {names[type(node)] for node in network[1:]}
     found |= {"no_bias" for node in layers(network) if not getattr(node, "bias", True)}
     found |= {"shared" for node in layers(network) if getattr(node, "shares", "")}
+    found |= {"unused" for _ in network[len(used(network)) :]}
     return found | {"grouped_conv2d" for node in layers(network) if getattr(node, "groups", 1) > 1}
+
+
+def used(nodes: Sequence[Node]) -> list[Node]:
+    """Return the nodes that the last one depends on, and that one, in order."""
+    found, read = [nodes[-1]], {*nodes[-1].inputs}
+    for node in nodes[-2::-1]:
+        if not read.isdisjoint(values_of(node)):
+            found.append(node)
+            read |= {*node.inputs}
+    return found[::-1]
 
 
 def undeclared(declaration: Declaration, network: Network) -> str:
@@ -61,7 +72,7 @@ CLAIMS = {
 
 def unclaimed(declaration: Declaration, operation: str, arguments: Iterable[Any]) -> str:
     """Return why a call is outside of what is declared; empty when it is inside. More of selections: `outside`."""
-    for field, value in asked(operation, tuple(arguments)):
+    for field, value in needed(operation, tuple(arguments)):
         if field == "ops" and undeclared(declaration, value):
             return undeclared(declaration, value)
         if field in CLAIMS and not getattr(declaration, field):
@@ -71,7 +82,7 @@ def unclaimed(declaration: Declaration, operation: str, arguments: Iterable[Any]
     return ""
 
 
-def asked(operation: str, arguments: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
+def needed(operation: str, arguments: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
     """Yield (field of the declaration, what a call needs of it)."""
     if operation in ("trace", "rounds"):
         yield "forms", operation
@@ -172,6 +183,12 @@ def needs_granularity(backend: Backend, kind: str) -> None:
     """Skip when the granularity is not declared."""
     if kind not in backend.declaration.granularities:
         pytest.skip(f"not applicable: {backend.declaration.name} declares no granularity {kind}")
+
+
+def needs_singles(backend: Backend) -> None:
+    """Skip when nothing is selected one by one: neither entries nor units."""
+    if "unit" not in backend.declaration.granularities:
+        needs_granularity(backend, "element")
 
 
 def needs_pools(backend: Backend, pools: str) -> None:

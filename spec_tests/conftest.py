@@ -3,6 +3,7 @@
 import pytest
 
 from spec_tests.adapter import Backend
+from spec_tests.backends.reference import is_reference
 from spec_tests.kit.plugin import backend_of
 from spec_tests.kit.profiles import load_profile
 
@@ -24,13 +25,13 @@ def backend(request: pytest.FixtureRequest) -> Backend:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what says nothing about another backend: the checks of the reference's own house."""
-    if backend_of(config).declaration.name != "refprune":
+    if not is_reference(backend_of(config).declaration):
         own = [item for item in items if "backend" not in getattr(item, "fixturenames", ())]
         items[:] = [item for item in items if item not in own]
         config.hook.pytest_deselected(items=own)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: "pytest.TerminalReporter") -> None:
     """Print the mutation score, the false alarms and whatever a test recorded as its summary."""
     reports = [report for group in ("passed", "failed") for report in terminalreporter.stats.get(group, [])]
     said = [text for report in reports for key, text in report.user_properties if key == "summary"]

@@ -25,8 +25,13 @@ class Corner:
 
 
 def _element(declaration: Declaration) -> bool:
-    """Scores of units are drawn without these."""
+    """Scores of units have one axis."""
     return "element" in declaration.granularities
+
+
+def _single(declaration: Declaration) -> bool:
+    """Scores of tiles and of runs are drawn without these."""
+    return bool(declaration.granularities & {"element", "unit"})
 
 
 def _sparse(declaration: Declaration) -> bool:
@@ -50,10 +55,10 @@ CORNERS = (
     Corner("nothing removed", "SELECT", _sparse),
     Corner("everything removed", "SELECT", _sparse),
     Corner("a half to round", "SELECT", _sparse),
-    Corner("NaN", "SELECT", lambda declaration: _element(declaration) and declaration.nan != "unspecified"),
-    Corner("infinity", "SELECT", _element),
+    Corner("NaN", "SELECT", lambda declaration: _single(declaration) and declaration.nan != "unspecified"),
+    Corner("infinity", "SELECT", _single),
     Corner("-0.0", "SELECT", _signed),
-    Corner("empty pool", "SELECT", _element),
+    Corner("empty pool", "SELECT", _single),
     Corner("several tensors in one pool", "SELECT", lambda one: _sparse(one) and "global" in one.pools),
     Corner("removed before", "SELECT", lambda declaration: declaration.within),
     Corner("an int", "SELECT", lambda declaration: _sparse(declaration) and declaration.integers != "refused"),
@@ -105,16 +110,31 @@ def _of_selection(case: SelectCase) -> Iterator[tuple[str, bool]]:
     yield "several tensors in one pool", case.pools == "global" and len(arrays) > 1
     yield "Fortran order", any(array.flags.f_contiguous and not array.flags.c_contiguous for array in arrays)
     yield "removed before", any(not np.asarray(mask).all() for mask in (case.within or {}).values())
-    yield from _of_sparsity(case.sparsity, size)
+    yield from _of_sparsity(case.sparsity, _sizes(case, arrays))
     yield from _of_granularity(case.granularity, arrays)
 
 
-def _of_sparsity(sparsity: Any, size: int) -> Iterator[tuple[str, bool]]:
+def _sizes(case: SelectCase, arrays: list[Any]) -> list[int]:
+    """Return of how many each pool is: entries, units or tiles."""
+    of_tiles = isinstance(case.granularity, Blocks)
+    sizes = [_tiles(case.granularity, array) if of_tiles else array.size for array in arrays]
+    return sizes if case.pools == "local" else [sum(sizes)]
+
+
+def _tiles(granularity: Any, array: Any) -> int:
+    """Return in how many tiles an array is cut."""
+    if not array.size or not array.ndim:
+        return int(array.size)
+    height, width = len(array), array.size // len(array)
+    return int(-(-height // (granularity.rows or height)) * -(-width // (granularity.columns or width)))
+
+
+def _of_sparsity(sparsity: Any, sizes: list[int]) -> Iterator[tuple[str, bool]]:
     if type(sparsity) in (int, float):
         yield "an int", type(sparsity) is int
         yield "nothing removed", sparsity == 0
-        yield "everything removed", sparsity == (size if type(sparsity) is int else 1.0)
-        yield "a half to round", type(sparsity) is float and sparsity * size % 1 == 0.5
+        yield "everything removed", sparsity in (sizes if type(sparsity) is int else [1.0])
+        yield "a half to round", type(sparsity) is float and any(sparsity * size % 1 == 0.5 for size in sizes)
 
 
 def _of_granularity(granularity: Any, arrays: list[Any]) -> Iterator[tuple[str, bool]]:

@@ -47,7 +47,11 @@ class Recorded:
     def __getattr__(self, name: str) -> Any:
         if unclaimed(self.backend.declaration, name, ()):  # an operation that is not declared need not be there
             return self._operation(name, None)
-        found = getattr(self.backend, name)
+        try:
+            found = getattr(self.backend, name)
+        except AttributeError as error:
+            self.calls.append(Call(name, (), raised=f"AttributeError: {error}"))
+            raise
         return self._operation(name, found) if callable(found) else found
 
     def _operation(self, name: str, found: Any) -> Any:

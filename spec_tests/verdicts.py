@@ -3,6 +3,7 @@
 import functools
 import re
 import sys
+import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,13 +15,17 @@ import numpy as np
 import pytest
 from hypothesis.errors import Unsatisfiable, UnsatisfiedAssumption
 
+from refprune.errors import InvalidInput
 from spec_tests.adapter import Profile, Unsupported
+from spec_tests.backends.reference import is_reference
 from spec_tests.faults import Crashed, Fault, TimedOut
 from spec_tests.recorded import Call, Recorded
 from spec_tests.specification import requirements
 
 Function = TypeVar("Function", bound=Callable[..., None])
 Kind = Literal["example", "property"]
+NO_REFUSAL = (Unsupported, UnsatisfiedAssumption, Fault)
+"""Exceptions that say nothing about what was asked: out of the adapter's reach, not to be asked, or no answer."""
 
 
 Verdict = Literal["pass", "fail", "error", "crash", "timeout", "not_applicable"]
@@ -65,6 +70,8 @@ CHECKS: list[Check] = []
 """Every check that has been imported, in the order of the files."""
 MET: Counter[str] = Counter()
 """Corner -> how many cases of this process had it."""
+UNREADABLE = (AttributeError, LookupError, TypeError, ValueError)
+"""What the suite meets in an answer without a name that is due, of another shape, or of another kind."""
 REPRODUCE = re.compile(r"@reproduce_failure\('[^']*', b'([^']*)'\)")
 
 
@@ -105,7 +112,7 @@ def requirement(name: str, kind: Kind, profile: Profile | None = None) -> Callab
 @contextmanager
 def _warnings_of(backend: Any) -> Iterator[None]:
     """Make warnings of the reference errors; those of another library are its own affair, wherever the suite runs."""
-    own = backend is None or backend.declaration.name == "refprune"
+    own = backend is None or is_reference(backend.declaration)
     with warnings.catch_warnings():
         warnings.simplefilter("error" if own else "ignore")
         yield
@@ -124,11 +131,16 @@ def _violation(name: str, error: BaseException, recorded: Recorded) -> Violation
 def _said(error: BaseException, recorded: Recorded) -> str:
     if isinstance(error, AssertionError):
         return str(error)
-    said = f"raised {type(error).__name__}: {error}"
+    kind = f"{type(error).__name__}: {error}"
+    said = f"raised {kind}"
     if isinstance(error, Unsupported):
         said = f"{said} (inside the declared domain: the claim is not kept)"
     last = recorded.calls[-1] if recorded.calls else None
-    return f"{said}\n    [{call(last.operation, *last.arguments)}]" if last and last.raised else said
+    if last and last.raised != kind and isinstance(error, UNREADABLE):
+        said = f"got {' '.join(show(last.answer).split())}, which cannot be read ({kind})"
+    elif not last or not last.raised:
+        return said
+    return f"{said}\n    [{call(last.operation, *last.arguments)}]"
 
 
 def _verdict(error: BaseException) -> Verdict:
@@ -167,14 +179,21 @@ def expect_close(got: Any, should: Any, bound: float, call: str) -> None:
 
 
 def refuses(action: Callable[[], object], call: str) -> Exception:
-    """Require an exception, and return it."""
+    """Require an exception, and return it. Any is a refusal, but out of the reference it has to be InvalidInput."""
     try:
         got = action()
-    except (Unsupported, UnsatisfiedAssumption, Fault):
+    except NO_REFUSAL:
         raise
     except Exception as error:  # noqa: BLE001  any exception is a refusal
+        if not isinstance(error, InvalidInput) and _passed_the_reference(error):
+            fail(f"{type(error).__name__}: {error}", "InvalidInput, before anything has changed", call)
         return error
     fail(got, "an error", call)
+
+
+def _passed_the_reference(error: Exception) -> bool:
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    return any(frame.f_globals["__name__"].partition(".")[0] == "refprune" for frame in frames)
 
 
 def show(value: object) -> str:

@@ -177,3 +177,8 @@ def _optimiser(spec: OptimiserSpec) -> training.Optimiser:
 
 
 REFERENCE = Reference()
+
+
+def is_reference(declaration: Declaration) -> bool:
+    """Say whether this is the reference's own declaration: its house is nobody else's, whatever name he bears."""
+    return declaration is Reference.declaration

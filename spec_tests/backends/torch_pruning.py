@@ -3,8 +3,15 @@
 SELECT asks its pruner with importances that are given; it has no way to be told a least number of units, nor to tell
 what could not be removed. Not claimed: STATEFUL, since the pruner knows the steps of one plan and no second request;
 RANDOM, which has no count of its own. The rest is not there. Layers that share parameters are left out: the second use
-is no module that the library could find. BACKEND claims networks without branches, GRAPHS all of them: there the
-library's walk does not always end, and its list of indices fills the memory.
+is no module that the library could find. So is what no logit depends on: the library walks from the output back, and
+refuses layers that it has not met.
+
+BACKEND claims chains and sums of them: residual networks. GRAPHS claims all that the library has handlers for. There
+its walk does not always end, and its list of indices fills the memory: it is asked over a pipe, with a limit for both.
+
+    refprune-spec run --backend
+        "exec:sh -c 'ulimit -v 4000000; exec python -m spec_tests.kit.serve spec_tests.backends.torch_pruning:GRAPHS'"
+        --markdown docs/results/torch_pruning-graphs.md
 """
 
 import importlib
@@ -40,7 +47,7 @@ DECLARATION = Declaration(
     ops=frozenset(
         {
             "dense", "conv2d", "no_bias", "batch_norm", "max_pool2d", "avg_pool2d", "global_avg_pool2d", "relu",
-            "sigmoid", "dropout", "flatten",
+            "sigmoid", "dropout", "flatten", "add",
         }
     ),
 )  # fmt: skip
@@ -157,6 +164,6 @@ GRAPHS = TorchPruning(
         DECLARATION,
         name="torch_pruning of graphs",
         profiles=frozenset({"REMOVE"}),
-        ops=OPERATIONS - {"shared"},
+        ops=OPERATIONS - {"shared", "unused"},
     )
 )

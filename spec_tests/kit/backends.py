@@ -5,6 +5,7 @@ import importlib
 import shlex
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from spec_tests.adapter import Declaration
@@ -31,21 +32,33 @@ def find_backend(said: str, timeout: float = 60.0) -> Any:
     if said.startswith("exec:"):
         from spec_tests.kit.pipe import PipeBackend
 
-        return PipeBackend(shlex.split(said.removeprefix("exec:")), timeout)
-    module, colon, name = REGISTERED.get(said, said).partition(":")
-    if not colon:
+        words = shlex.split(said.removeprefix("exec:"))
+        if not words:
+            raise UsageError(f"backend: got {said!r}, expected {_forms()}")
+        return PipeBackend(words, timeout)
+    module, _, name = REGISTERED.get(said, said).partition(":")
+    if not module or not name:
         raise UsageError(f"backend: got {said!r}, expected {_forms()}")
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UsageError(f"backend: got {said!r} ({error}), expected {_forms()}") from error
-    except Exception as error:
-        raise BrokenAdapterError(f"the adapter {said} is broken: {type(error).__name__}: {error}") from error
+    found = getattr(_imported(said, module), name, None)
+    if found is None:
+        raise UsageError(f"backend: got {said!r}, but there is no {name} in {module}; expected {_forms()}")
     if isinstance(found, type) or not isinstance(getattr(found, "declaration", None), Declaration):
         raise UsageError(f"backend: got {said!r}, expected an instance with a declaration")
     return found
+
+
+def _imported(said: str, module: str) -> ModuleType:
+    """Import the adapter; that there is none is the user's mistake, and everything else is the adapter's."""
+    try:
+        return importlib.import_module(module)
+    except Exception as error:
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing and f"{module}.".startswith(f"{missing}."):
+            raise UsageError(f"backend: got {said!r} ({error}), expected {_forms()}") from error
+        needs = '; python -m pip install "refprune[backends]"' if said in REGISTERED and missing else ""
+        raise BrokenAdapterError(f"the adapter {said} is broken: {type(error).__name__}: {error}{needs}") from error
 
 
 def _forms() -> str:

@@ -69,8 +69,13 @@ def write_all(outcomes: Iterable[Mapping[str, Any]], folder: Path) -> list[Path]
 
 def read(path: Path) -> Case:
     """Return the case of a file: the case alone, or the line of a report that has it."""
-    found = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}; expected one case, or the one line of a report that has it") from error
     case = found.get("case", found) if isinstance(found, dict) else None
+    if case is None and isinstance(found, dict):
+        raise ValueError(f"{path}: got a check without a case ({found.get('verdict')}), expected one that failed")
     if not isinstance(case, dict) or case.get("format") != FORMAT or any(name not in case for name in REQUIRED):
         raise ValueError(f"{path}: got no {FORMAT}, expected a case of refprune-spec")
     return case
@@ -108,5 +113,6 @@ def _said(violation: Violation, case: Case) -> str:
         return str(violation)
     if "completed successfully" in str(cause):
         return ""
-    drawn = f"the case was drawn by Hypothesis {case['hypothesis']}, and {hypothesis.__version__} draws it otherwise"
-    raise ValueError(f"replay: {drawn}, or the declaration has changed; the calls are in the file") from violation
+    was = f"the case was drawn by Hypothesis {case['hypothesis']} within what its backend declared"
+    now = f"Hypothesis {hypothesis.__version__} within what this one declares draws it otherwise"
+    raise ValueError(f"replay: {was}, and {now}; the calls are in the file") from violation

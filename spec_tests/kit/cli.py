@@ -1,6 +1,7 @@
 """The command line of the conformance kit: `refprune-spec`.
 
-Exit codes: 0 conformant (or done), 1 not (or nothing was asked), 2 wrong usage, 3 the adapter is broken.
+Exit codes: 0 conformant (or done), 1 not (or nothing was asked), 2 wrong usage, 3 the adapter is broken or the run did
+not come to its end, 130 interrupted.
 """
 
 import argparse
@@ -18,8 +19,9 @@ from spec_tests.kit.record import Line
 from spec_tests.kit.reports.reading import standing
 from spec_tests.kit.text import verdict_lines
 from spec_tests.kit.vectors.command import add_vectors
+from spec_tests.specification import requirements
 
-CONFORMANT, NOT_CONFORMANT, USAGE, BROKEN = 0, 1, 2, 3
+CONFORMANT, NOT_CONFORMANT, USAGE, BROKEN, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,10 +30,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command: Callable[[argparse.Namespace], int] = options.command
     try:
         return command(options)
-    except (BrokenAdapterError, Fault, TimedOut) as error:
+    except KeyboardInterrupt:
+        print("refprune-spec: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except (BrokenAdapterError, running.BrokenRunError, Fault, TimedOut) as error:
         print(f"refprune-spec: {error}", file=sys.stderr)
         return BROKEN
-    except (UsageError, ValueError, OSError) as error:
+    except (UsageError, running.MisusedError, ValueError, OSError) as error:
         print(f"refprune-spec: {error}", file=sys.stderr)
         return USAGE
 
@@ -39,17 +44,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     from spec_tests.kit.smoke import broken
 
+    _ids("run", options.only)
+    if options.fix and (options.only or not options.known_failures):
+        raise UsageError("run: --fix needs --known-failures FILE, and a full run: no --only")
     faults = broken(find_backend(options.backend, options.timeout / 2))
     if faults:
         print(f"refprune-spec: the adapter {options.backend} is broken: {faults[0]}", file=sys.stderr)
         return BROKEN
     names = ("backend", "profile", "only", "known_failures", "fix", "junit", "report", "timeout", "workers", "quiet")
-    try:
-        report = running.run(running.Options(*(getattr(options, name) for name in names)))
-    except running.BrokenRunError as error:
-        print(f"refprune-spec: {error}", file=sys.stderr)
-        return USAGE
+    report = running.run(running.Options(*(getattr(options, name) for name in names)))
     print("\n".join(verdict_lines(report, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)))
+    for path in (options.known_failures if options.fix else None, options.report, options.junit):
+        if path:
+            print(f"written to {path}")
     _write_pages(report, options)
     if options.cases:
         from spec_tests.kit import cases
@@ -70,6 +77,13 @@ def _write_pages(report: Sequence[Line], options: argparse.Namespace) -> None:
 
     for path in write_pages(report, options.html, options.markdown, options.badge):
         print(f"written to {path}")
+
+
+def _ids(command: str, names: Sequence[str]) -> None:
+    """Refuse what is no id: nothing would be asked, and nothing said against it."""
+    for name in names:
+        if name not in requirements():
+            raise UsageError(f"{command}: got {name!r}, expected an id such as SEL-03; `refprune-spec list` has them")
 
 
 def _smoke(options: argparse.Namespace) -> int:
@@ -103,7 +117,9 @@ def _replay(options: argparse.Namespace) -> int:
 def _promote(options: argparse.Namespace) -> int:
     from spec_tests.kit import cases
     from spec_tests.kit.vectors.promoting import promote
+    from spec_tests.kit.vectors.vector import needs_checkout
 
+    needs_checkout("promote")
     print(promote(cases.read(options.case), options.comment))
     return CONFORMANT
 
@@ -111,6 +127,7 @@ def _promote(options: argparse.Namespace) -> int:
 def _compare(options: argparse.Namespace) -> int:
     from spec_tests.kit import comparing
 
+    _ids("compare", options.only)
     load_profile()
     chorus = comparing.compare([find_backend(spelled) for spelled in options.backends], options.only)
     print("\n".join(comparing.lines(chorus)))
@@ -135,6 +152,7 @@ def _known_failures(options: argparse.Namespace) -> int:
 def _mutants(options: argparse.Namespace) -> int:
     from spec_tests.kit.scores import killing
 
+    _ids("mutants", options.only)
     load_profile()
     lines, survivors = killing(options.only)
     print("\n".join(lines))
@@ -168,8 +186,8 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("backends", nargs="+", metavar="NAME", help="the first one's declared rules are drawn for")
     compare.add_argument("--only", action="append", default=[], metavar="ID", help="cases of this requirement alone")
     init = _add(commands, "init", _init, "the files to begin with")
-    init.add_argument("language", choices=("python", "c++"))
-    init.add_argument("folder", type=Path, nargs="?", default=Path())
+    init.add_argument("language", choices=("python", "c++"), help="an adapter in Python, or a program on a pipe")
+    init.add_argument("folder", type=Path, nargs="?", default=Path(), help="default: this one")
     listed = _add(commands, "known-failures", _known_failures, "the entries of a list; `run --fix` writes one")
     listed.add_argument("file", type=Path)
     mutants = _add(commands, "mutants", _mutants, "which wrong implementations the literal examples catch")
@@ -207,7 +225,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", action="append", default=[], metavar="ID", help="this requirement alone; repeatable")
     parser.add_argument("--profile", choices=("smoke", "ci", "dev", "deep"), default="ci", help="how much is drawn")
     parser.add_argument("--known-failures", type=Path, metavar="FILE", help="failures that are known, messages pinned")
-    parser.add_argument("--fix", action="store_true", help="write that file anew; refuses a partial run")
+    parser.add_argument("--fix", action="store_true", help="write that file anew; a full run only")
     parser.add_argument("--report", type=Path, metavar="FILE", help="the report as JSON lines")
     _add_pages(parser)
     parser.add_argument("--cases", type=Path, metavar="DIR", help="the case of every failing check, for replay")

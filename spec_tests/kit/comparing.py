@@ -144,9 +144,13 @@ def lines(chorus: Chorus) -> Iterator[str]:
     for requirement in dict.fromkeys(each.requirement for each in chorus.found):
         own = [each for each in chorus.found if each.requirement == requirement]
         least = min(own, key=lambda each: len(each.call))
-        yield f"\n{requirement}: {len(own)} calls; the smallest, where {' and '.join(least.outliers)} differ:"
+        yield f"\n{requirement}: {len(own)} calls; the smallest, on which {_differ(least.outliers)}:"
         yield f"    {least.call}"
         yield from (f"    {name:16} {answer}" for name, answer in least.answers.items())
+
+
+def _differ(names: Sequence[str]) -> str:
+    return f"{' and '.join(names)} {'differs' if len(names) == 1 else 'differ'}"
 
 
 def _answer(backend: Any, operation: str, arguments: Sequence[Any]) -> Any:

@@ -13,6 +13,10 @@ from spec_tests.kit.outcomes import Outcome, headline
 from spec_tests.kit.plugin import PROPERTY, backend_of, show
 from spec_tests.verdicts import Verdict
 
+ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
+"""How a run ends that came to its end."""
+INTERRUPTED = 130
+"""What a command says that was stopped by Ctrl-C."""
 STARTS = 8
 """So many more processes may end than tests were begun."""
 
@@ -29,6 +33,7 @@ class Controller:
         self.judged: list[Outcome] = []
         self.ended = 0
         """How many processes ended before their time."""
+        self.interrupted = False
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Note the time, for a process that ends in this test."""
@@ -46,10 +51,19 @@ class Controller:
         """Take what a check said; a test whose process died said nothing."""
         for name, value in report.user_properties:
             if name == PROPERTY:
+                self._check_alike(value["declares"])  # type: ignore[index]  # our own property
                 self.raw.append(Outcome(**value["raw"]))  # type: ignore[index]  # our own property
                 self.judged.append(Outcome(**value["judged"]))  # type: ignore[index]
         if report.failed and "crashed while running" in str(report.longrepr):
             self._died(report)
+
+    def _check_alike(self, declares: record.Line) -> None:
+        """Give up where a process declares something else: nobody could say what was judged by what."""
+        here = record.declared(backend_of(self.config).declaration)
+        other = [f"{name} = {declares[name]} and not {here[name]}" for name in here if declares[name] != here[name]]
+        if other:
+            said = f"the adapter is broken: in another process it declares {other[0]}"
+            pytest.exit(said, returncode=3)
 
     def _died(self, report: pytest.TestReport) -> None:
         seconds = time.monotonic() - self.since.get(report.nodeid, self.began)
@@ -65,8 +79,16 @@ class Controller:
                 report.when = "call"  # pytest-xdist says nothing here, and JUnit would take it for a broken fixture
                 show(report, self.judged[-1])
 
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Tell Ctrl-C from a run that gives up."""
+        self.interrupted = isinstance(excinfo.value, KeyboardInterrupt)
+
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write what was asked for; corners that were not met fail the run."""
+        """Write what was asked for of a run that came to its end; corners that were not met fail it."""
+        if self.interrupted:
+            session.exitstatus = INTERRUPTED
+        if session.exitstatus not in ENDED:
+            return
         run = self.run()
         report = self.config.getoption("refprune_report")
         if report:
@@ -86,6 +108,9 @@ class Controller:
     def _fix(self, run: record.Run) -> None:
         if not run.complete:
             raise pytest.UsageError("--refprune-fix-known-failures: got part of the checks, expected a full run")
+        if not known.drawn_by():
+            said = f"got the profile {run.profile}, expected one that draws the same cases again: smoke or ci"
+            raise pytest.UsageError(f"--refprune-fix-known-failures: {said}")
         path = Path(self.config.getoption("refprune_known_failures"))
         path.write_text(known.written(self.raw, self.spelled, known.of(self.config)), encoding="utf-8")
 

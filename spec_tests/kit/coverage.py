@@ -1,4 +1,4 @@
-"""Traceability: requirement -> lines of the reference -> checks -> mutants, generated and checked.
+"""Traceability: requirement -> lines of the reference -> checks -> mutants -> vectors, generated and checked.
 
 python -m spec_tests.kit.coverage            write docs/spec/coverage.md
 python -m spec_tests.kit.coverage --check    fail on a gap, or when the page is not up to date
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from spec_tests.kit.checks import all_checks
+from spec_tests.kit.vectors.vector import load
 from spec_tests.mutants.catalogue import mutants
 from spec_tests.specification import ID, sections
 
@@ -29,6 +30,7 @@ class Requirement:
     examples: list[str] = field(default_factory=list)
     properties: list[str] = field(default_factory=list)
     mutants: list[str] = field(default_factory=list)
+    vectors: list[str] = field(default_factory=list)
 
     def gaps(self) -> list[str]:
         """Return what is missing."""
@@ -52,6 +54,7 @@ def requirements() -> tuple[dict[str, Requirement], list[str]]:
     references = [("lines", name, where) for name, where in _reference_lines()]
     references += [(f"{check.kind}s".replace("ys", "ies"), check.requirement, check.name) for check in all_checks()]
     references += [("mutants", mutant.breaks, mutant.name) for mutant in mutants()]
+    references += [("vectors", one.requirement, one.id) for one in load()]
     for kind, name, where in references:
         if name not in found:
             stray.append(f"{where}: {name} is no requirement")
@@ -86,15 +89,17 @@ def page(found: dict[str, Requirement]) -> str:
         f"{len(found)} requirements ({must} MUST), "
         f"{sum(len(entry.examples) for entry in found.values())} examples, "
         f"{sum(len(entry.properties) for entry in found.values())} properties, "
-        f"{sum(len(entry.mutants) for entry in found.values())} mutants.",
+        f"{sum(len(entry.mutants) for entry in found.values())} mutants, "
+        f"{sum(len(entry.vectors) for entry in found.values())} golden vectors.",
+        "Without a vector: what is of the house alone, and what `spec_tests/kit/vectors/without.py` explains.",
     ]
     for chapter in dict.fromkeys(entry.chapter for entry in found.values()):
         lines += [
             "",
             f"## {chapter}",
             "",
-            "| id | title | reference | examples | properties | mutants |",
-            "|---|---|---|---|---|---|",
+            "| id | title | reference | examples | properties | mutants | vectors |",
+            "|---|---|---|---|---|---|---:|",
         ]
         lines += [_row(entry) for entry in found.values() if entry.chapter == chapter]
     return "\n".join(lines) + "\n"
@@ -104,7 +109,7 @@ def _row(entry: Requirement) -> str:
     examples, properties = ([name.split(".")[1] for name in names] for names in (entry.examples, entry.properties))
     cells = (
         f"[{entry.id}]({entry.chapter}.md)", entry.title,
-        *("<br>".join(names) for names in (entry.lines, examples, properties, entry.mutants)),
+        *("<br>".join(names) for names in (entry.lines, examples, properties, entry.mutants)), str(len(entry.vectors)),
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import pytest
 
 from spec_tests.adapter import PROFILES, Declaration
+from spec_tests.backends.reference import is_reference
 from spec_tests.kit.cases import case_of
 from spec_tests.kit.checks import all_checks
 from spec_tests.specification import Requirement, requirements, version
@@ -67,7 +68,7 @@ def outcome_of(check: Check, call: pytest.CallInfo[None]) -> Outcome:
 
 def asked(declaration: Declaration) -> list[Check]:
     """Return the checks that say something about a backend; those of the reference's own house only about it."""
-    return [check for check in all_checks() if check.profile or declaration.name == "refprune"]
+    return [check for check in all_checks() if check.profile or is_reference(declaration)]
 
 
 def judge(outcomes: Iterable[Outcome], declaration: Declaration) -> list[Judgement]:
@@ -82,7 +83,7 @@ def judge(outcomes: Iterable[Outcome], declaration: Declaration) -> list[Judgeme
 
 
 def _verdict(requirement: Requirement, outcomes: Sequence[Outcome], declaration: Declaration) -> Verdict:
-    if not outcomes and not requirement.binds_everybody and declaration.name != "refprune":
+    if not outcomes and not requirement.binds_everybody and not is_reference(declaration):
         return "not_applicable"
     found = {outcome.verdict for outcome in outcomes} or {"untested"}
     return next(verdict for verdict in WORST_FIRST if verdict in found)

@@ -8,6 +8,7 @@ Works with --junitxml and with pytest-xdist. In a run that has nothing to do wit
 import faulthandler
 import os
 import signal
+import warnings
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,9 @@ def pytest_configure(config: pytest.Config) -> None:
     wanted = config.getoption("refprune_backend") or config.getoption("refprune_report")
     if wanted and not hasattr(config, "workerinput"):
         from spec_tests.kit.controller import Controller
+        from spec_tests.kit.profiles import load_profile
 
+        load_profile()  # before a check is imported: with --pyargs the conftest comes later
         config.pluginmanager.register(Controller(config, named(config)), "refprune-controller")
         _check_list(config)
 
@@ -84,7 +87,8 @@ def backend_of(config: pytest.Config) -> Any:
     from spec_tests.kit.backends import BrokenAdapterError, UsageError, find_backend
 
     try:
-        return find_backend(named(config), config.getoption("refprune_timeout") / 2)
+        with warnings.catch_warnings(action="ignore"):  # those of an import are the library's own affair
+            return find_backend(named(config), config.getoption("refprune_timeout") / 2)
     except (UsageError, BrokenAdapterError) as error:
         raise pytest.UsageError(str(error)) from error
 
@@ -135,11 +139,13 @@ def pytest_runtest_makereport(
         return report
     from spec_tests.kit import known
     from spec_tests.kit.outcomes import outcome_of
+    from spec_tests.kit.record import declared
 
     raw = outcome_of(check, call)
     outcome = known.judged(raw, known.of(item.config))
     item.user_properties.append(("verdict", outcome.verdict))
-    report.user_properties.append((PROPERTY, {"raw": vars(raw), "judged": vars(outcome)}))
+    declares = declared(backend_of(item.config).declaration)
+    report.user_properties.append((PROPERTY, {"raw": vars(raw), "judged": vars(outcome), "declares": declares}))
     if item.config.getoption("refprune_backend"):
         show(report, outcome)
     return report

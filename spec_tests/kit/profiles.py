@@ -3,13 +3,18 @@
 Every field that matters is set: Hypothesis loads a `ci` profile of its own on CI machines.
 """
 
+import importlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Any
 
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 
 from spec_tests.verdicts import Check
+
+FIXED = ("smoke", "ci")
+"""The profiles that draw the same cases every time."""
 
 _ALWAYS = settings(
     deadline=None,
@@ -30,7 +35,26 @@ def load_profile() -> None:
     settings.register_profile("ci", fixed, max_examples=40, phases=(*_QUICK, Phase.shrink))
     settings.register_profile("dev", drawn, max_examples=100)
     settings.register_profile("deep", drawn, max_examples=2000)
-    settings.load_profile(os.environ.get("REFPRUNE_PROFILE", "ci"))
+    settings.load_profile(chosen())
+    if chosen() in FIXED:
+        _draw_no_constants()
+
+
+def _draw_no_constants() -> None:
+    """Draw the same cases for every adapter and in every process: Hypothesis takes constants out of what is imported.
+
+    Versions before 6.131 do not.
+    """
+    with suppress(ImportError, AttributeError):
+        providers: Any = importlib.import_module("hypothesis.internal.conjecture.providers")
+        empty = providers.Constants
+        if hasattr(providers, "_get_local_constants"):
+            providers._get_local_constants = empty
+
+
+def chosen() -> str:
+    """Return the name of the profile."""
+    return os.environ.get("REFPRUNE_PROFILE", "ci")
 
 
 @contextmanager

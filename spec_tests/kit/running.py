@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from spec_tests.kit import record
-from spec_tests.kit.checks import all_checks
-from spec_tests.kit.record import Line
+import pytest
 
-ENDED = (0, 1, 5)
-"""pytest's exit codes of a run that came to its end: all passed, some failed, none was asked for."""
+from spec_tests.kit import record
+from spec_tests.kit.backends import find_backend
+from spec_tests.kit.controller import ENDED, INTERRUPTED
+from spec_tests.kit.outcomes import asked
+from spec_tests.kit.record import Line
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,10 @@ class BrokenRunError(Exception):
     """The run did not come to a report."""
 
 
+class MisusedError(Exception):
+    """The run was asked for in the wrong way; pytest has said how."""
+
+
 def run(options: Options) -> list[Line]:
     """Run the suite and return its report; no report is an error."""
     with TemporaryDirectory() as folder:
@@ -46,19 +51,23 @@ def run(options: Options) -> list[Line]:
         done = subprocess.run(
             command(options, path), env=variables, stdout=subprocess.PIPE if options.quiet else None, check=False
         )
+        if done.returncode == INTERRUPTED:
+            raise KeyboardInterrupt
+        if done.returncode == pytest.ExitCode.USAGE_ERROR:
+            raise MisusedError("wrong usage: see what pytest said")
         if done.returncode not in ENDED or not path.is_file():
             raise BrokenRunError(f"pytest ended with {done.returncode}: the run did not come to its end")
         report = record.read(path)
-        if missing := silent(report, options.only):
+        if missing := silent(report, options):
             raise BrokenRunError(f"{len(missing)} checks said nothing, {missing[0]} among them: see what pytest said")
         return report
 
 
-def silent(report: Sequence[Line], only: Sequence[str]) -> list[str]:
+def silent(report: Sequence[Line], options: Options) -> list[str]:
     """Return the checks that were asked for and said nothing: their processes never came so far."""
     said = {line["check"] for line in record.select(report, "check")}
-    own = report[0]["name"] == "refprune"
-    wanted = (check for check in all_checks() if (own or check.profile) and (not only or check.requirement in only))
+    whole = asked(find_backend(options.backend, options.timeout / 2).declaration)
+    wanted = (check for check in whole if not options.only or check.requirement in options.only)
     return [check.name for check in wanted if check.name not in said]
 
 

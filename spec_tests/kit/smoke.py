@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from math import nan
+from math import isnan, nan
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +52,18 @@ def smoke(spelled: str) -> int:
     for fault in faults:
         print(f"broken: {fault}", file=sys.stderr)
     if not faults:
-        profiles = ", ".join(sorted(backend.declaration.profiles))
-        print(
-            f"{backend.declaration.name}: the adapter answers for {profiles}; {1e3 * _seconds(backend):.3f} ms a call"
-        )
+        print(f"{backend.declaration.name}: {_whole(backend)}")
     return 3 if faults else 0
+
+
+def _whole(backend: Any) -> str:
+    """Return what is to be said of an adapter in which no fault was found."""
+    profiles, seconds = ", ".join(sorted(backend.declaration.profiles)), _seconds(backend)
+    if not profiles:
+        return "it claims no profile, so that there is nothing to ask"
+    if isnan(seconds):
+        return f"it claims {profiles}, but no trivial question is inside of what it declares: nothing was asked"
+    return f"the adapter answers for {profiles}; {1e3 * seconds:.3f} ms a call"
 
 
 def broken(backend: Any) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
-from spec_tests.adapter import PROFILES, Declaration
+from spec_tests.adapter import PROFILES, Declaration, ScheduleCase
 from spec_tests.alternatives.declared_runs import ALTERNATIVES
 from spec_tests.backends.reference import REFERENCE
 from spec_tests.kit.checks import all_checks
@@ -144,6 +144,22 @@ def test_what_is_read_too_late_fails_by_one_id() -> None:
     ids = {check.requirement for check in all_checks() if check.profile == "TRAIN" and check.requirement[:3] == "TRN"}
     assert {name for name in ids if list(said(stale, name, "example"))} == {"TRN-18"}
     assert list(said(stale, "TRN-08", "property")) == []
+
+
+class CutShort(Declared):
+    """Leaves out the last step of a run that ends long before its schedule."""
+
+    def trace(self, case: ScheduleCase, steps: int) -> Any:
+        """Return one pair too few, where the end is far."""
+        traced = list(self.backend.trace(case, steps))
+        return traced[:-1] if case.end > steps + 50 else traced
+
+
+@pytest.mark.parametrize("form", ["example", "property"])
+def test_a_step_too_few_is_found_out(form: str) -> None:
+    backend = next(backend for backend in ALTERNATIVES if backend.declaration.never == "allowed")
+    assert list(said(backend, "SCH-07", form)) == []
+    assert len(list(said(CutShort(backend), "SCH-07", form))) > 0
 
 
 @pytest.mark.parametrize("name", ["curves", "forms", "optimisers", "criteria", "reducers"])

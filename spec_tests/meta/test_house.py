@@ -1,6 +1,7 @@
 """The house itself: imports point down, the core needs NumPy only, its length is known, every id is traced."""
 
 import ast
+import inspect
 import io
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import refprune
+from refprune import granularity, network, schedules, training
 from spec_tests.kit.coverage import ROOT, main
 
 PACKAGE = Path(refprune.__file__).parent
@@ -64,6 +66,42 @@ def test_imports_point_down(path: Path) -> None:
 def test_every_module_has_a_floor() -> None:
     present = {path.name.removesuffix(".py") for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir()}
     assert present - {"__init__", "lab", "_shared", "__pycache__", "py.typed"} == set().union(*FLOORS)
+
+
+def test_records_are_frozen() -> None:
+    """What a network, a schedule or a case says cannot change behind somebody's back."""
+    made = [
+        (path.name, node.name, ast.unparse(one))
+        for path in core_files()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+        for one in node.decorator_list
+        if "dataclass" in ast.unparse(one)
+    ]
+    assert len(made) > 20
+    assert not [one for one in made if one[2] != "dataclass(frozen=True)"]
+
+
+@pytest.mark.parametrize(
+    ("made", "defaults"),
+    [
+        (training.sgd, {"momentum": 0.0, "weight_decay": 0.0, "nesterov": False}),
+        (training.adam, {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0}),
+        (training.adamw, {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.01}),
+        (training.step_decay, {"factor": 0.1}),
+        (schedules.Schedule, {"initial": 0.0, "begin": 0, "every": 1}),
+        (granularity.n_of_m, {"within": None, "axis": 1}),
+        (granularity.unit, {"reducer": granularity.l1, "min_kept": 1, "multiple": 1, "combine": None}),
+        (granularity.Granularity, {"multiple": 1}),
+        (network.BatchNorm, {"eps": 1e-5, "momentum": 0.1, "inputs": ()}),
+        (network.Dropout, {"rate": 0.5, "inputs": ()}),
+        (network.MaxPool2d, {"size": (2, 2), "stride": (2, 2), "padding": (0, 0, 0, 0), "inputs": ()}),
+    ],
+)
+def test_defaults(made: Callable[..., object], defaults: dict[str, object]) -> None:
+    """What is not said means this; a file that leaves a field out counts on it."""
+    said = inspect.signature(made).parameters.values()
+    assert {one.name: one.default for one in said if one.default is not one.empty} == defaults
 
 
 def test_the_reference_never_imports_the_suite() -> None:

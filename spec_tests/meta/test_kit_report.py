@@ -25,7 +25,7 @@ from spec_tests.kit import cli, known, record
 from spec_tests.kit.outcomes import WORST_FIRST, Outcome, asked
 from spec_tests.kit.record import Line, Run, lines, select
 from spec_tests.kit.reports import badge, reading
-from spec_tests.kit.reports.declaring import differences, meanings
+from spec_tests.kit.reports.declaring import differences, meanings, own_rules
 from spec_tests.kit.reports.markdown import markdown, plain
 from spec_tests.kit.reports.page import page
 from spec_tests.kit.reports.prose import prose, rule_and_rest
@@ -110,7 +110,7 @@ DEVIATIONS = "spec_tests.backends.deviations"
 NINE, LACKING, BIASED, MENDED = Nine(), Lacking(), Biased(), Mended()
 KNOWN = {
     "known_failures": [
-        {"check": "test_selection.test_pure_example", "message": "SEL-13: got *", "why": "drops every name"},
+        {"check": "test_selection.test_pure_example", "message": "SEL-13: got masks of *", "why": "drops every name"},
         {"check": "test_selection.test_memory_example", "message": "SEL-14: got nothing"},
     ]
 }
@@ -308,6 +308,8 @@ def test_pinned() -> None:
     )
     example = replace(drawn, kind="example")
     assert known.pinned(drawn) == "SEL-01: got *, but should be * of *"
+    counted = known.pinned(replace(drawn, said="SEL-01: got 4 removed, but should be 3 removed"))
+    assert known.unpinned({"a.b": {"message": counted}}) == ["a.b"], "it would fit any count"
     lists = "SEL-01: got {'a': [[1, 2], [3]], 'b': array([], shape=(0, 2))}, but should be array([[0.5]]) or an error"
     assert known.pinned(replace(drawn, said=lists)) == "SEL-01: got *, but should be * or an error"
     assert known.pinned(example) == "SEL-01: got array([1., 2.]), but should be 3 of 4"
@@ -319,8 +321,48 @@ def test_pinned() -> None:
         other = known.judged(replace(outcome, said="SEL-01: raised KeyError: 'a'"), entry)
         assert other.verdict == "stale_known_failure"
         assert other.said.endswith("but SEL-01: raised KeyError: 'a'")
-    again = replace(drawn, said=drawn.said.replace("1., 2.", "7.").replace("3 of 4", "0 of 1"))
-    assert known.judged(again, {"a.b": {"message": known.pinned(drawn)}}).verdict == "known_failure"
+
+
+def test_a_pin_swallows_no_other_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawn alike, another number or another case is stale; drawn otherwise, only words that fit one failure hold."""
+    counted = Outcome("SEL-01", "a.b", "property", "fail", "SEL-01: got 3, but should be 4\n    [call(0.75)]")
+    worded = replace(counted, said="SEL-01: got an entry of 3 removed, but should be 4 kept\n    [call(0.75)]")
+
+    def verdicts(profile: str, outcome: Outcome, pin: Any) -> list[str]:
+        monkeypatch.setenv("REFPRUNE_PROFILE", profile)
+        numbers = (outcome.said, outcome.said.replace("3", "0"), outcome.said.replace("0.75", "1.0"))
+        judged = (known.judged(replace(outcome, said=said), {"a.b": pin}) for said in numbers)
+        return [one.verdict.removesuffix("_known_failure") for one in judged]
+
+    monkeypatch.setenv("REFPRUNE_PROFILE", "ci")
+    pinned, other = (json.loads(known.written([one], "", {}))["known_failures"][0] for one in (counted, worded))
+    assert (pinned["message"], pinned["case"]) == ("SEL-01: got *, but should be *", counted.said)
+    assert verdicts("ci", counted, pinned) == verdicts("ci", worded, other) == ["known_failure", "stale", "stale"]
+    assert verdicts("smoke", counted, pinned) == ["known_failure", "stale", "stale"]
+    for profile, outcome, pin in (("smoke", worded, other), ("deep", worded, other), ("deep", counted, pinned)):
+        assert verdicts(profile, outcome, pin) == ["known_failure"] * 3
+    assert known.unpinned({"a.b": {"message": "SEL-01: got *, but should be *"}}) == ["a.b"]
+    assert known.unpinned({"a.b": pinned}) == []
+
+
+def test_addresses_and_folders_are_not_pinned() -> None:
+    """What is another one in every run says nothing."""
+    one = Outcome("STO-01", "a.b", "property", "error", "STO-01: raised OSError: /tmp/x1_y/net.json of <B at 0x7f3a>")
+    assert known.case_of(one) == "STO-01: raised OSError: * of <B at *>"
+    assert known.case_of(replace(one, verdict="timeout")) == known.case_of(replace(one, kind="example")) == ""
+    long = [known.case_of(replace(one, said="x" * 2000 + end)) for end in ("1", "2")]
+    assert long[0] != long[1]
+    assert max(map(len, long)) < 550
+
+
+def test_a_list_is_read_once(tmp_path: Path) -> None:
+    path = tmp_path / "known.json"
+    path.write_text(json.dumps(KNOWN), encoding="utf-8")
+    options = {"refprune_known_failures": str(path), "refprune_fix_known_failures": False}
+    config: Any = SimpleNamespace(getoption=options.get, stash=pytest.Stash())
+    first = known.of(config)
+    path.unlink()
+    assert known.of(config) is first
 
 
 def test_fix_and_stale(tmp_path: Path) -> None:
@@ -338,7 +380,7 @@ def test_fix_and_stale(tmp_path: Path) -> None:
     before = path.read_text()
     refused = run(f"{HERE}:BIASED", *only("SEL-16"), "--known-failures", path, "--fix")
     assert refused.returncode == cli.USAGE
-    assert "expected a full run" in refused.stderr + refused.stdout
+    assert "a full run" in refused.stderr + refused.stdout
     assert path.read_text() == before
 
     assert (
@@ -418,8 +460,67 @@ def test_adapter_that_is_there_in_one_process_only(tmp_path: Path, end: str) -> 
     done = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
-    assert done.returncode == cli.USAGE
+    assert done.returncode == cli.BROKEN
     assert "said nothing" in done.stderr or "did not come to its end" in done.stderr
+
+
+OTHERWISE = """
+import os
+from dataclasses import replace
+from spec_tests.backends.reference import Reference
+class Mine(Reference):
+    declaration = replace(Reference.declaration, name="two faced")
+BACKEND = Mine()
+if "PYTEST_XDIST_WORKER" in os.environ:
+    BACKEND.declaration = replace(Mine.declaration, ties="unspecified")
+"""
+
+
+def test_processes_that_declare_otherwise(tmp_path: Path) -> None:
+    """What a part of the checks was judged by is not what the report says: no verdict, and no report."""
+    pytest.importorskip("xdist")
+    done = in_folder(tmp_path, OTHERWISE, "--workers", "1", "--report", "report.jsonl")
+    assert done.returncode == cli.BROKEN
+    assert "in another process it declares ties = unspecified and not first" in done.stdout + done.stderr
+    assert not (tmp_path / "report.jsonl").exists()
+
+
+def test_interrupted(tmp_path: Path) -> None:
+    """Neither wrong usage nor a verdict."""
+    stopping = """
+from dataclasses import replace
+from spec_tests.backends.reference import Reference
+class Mine(Reference):
+    declaration = replace(Reference.declaration, name="stopped")
+    def select(self, case):
+        if "PYTEST_CURRENT_TEST" in __import__("os").environ:
+            raise KeyboardInterrupt
+        return super().select(case)
+BACKEND = Mine()
+"""
+    done = in_folder(tmp_path, stopping, "--workers", "0", "--report", "report.jsonl")
+    assert (done.returncode, done.stderr) == (cli.INTERRUPTED, "refprune-spec: interrupted\n")
+    assert not (tmp_path / "report.jsonl").exists()
+
+
+def in_folder(folder: Path, adapter: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run one requirement against an adapter in this folder, as a user does."""
+    (folder / "own_adapter_here.py").write_text(adapter, encoding="utf-8")
+    asked_for = ["run", "--backend", "own_adapter_here:BACKEND", *only("SEL-15"), *words]
+    command = [sys.executable, "-m", "spec_tests.kit.cli", *asked_for]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    environment["PYTHONPATH"] = str(Path(record.__file__).parents[2])
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_the_house_is_nobody_else_s() -> None:
+    """A name makes no reference: neither of a backend that has it, nor of one with the same declaration."""
+    everybody = [check for check in asked(REFERENCE.declaration) if check.profile]
+    assert len(asked(REFERENCE.declaration)) > len(everybody)
+    assert asked(Declaration("refprune", frozenset({"SELECT"}))) == everybody
+    assert asked(replace(REFERENCE.declaration)) == everybody
 
 
 class Idle:
@@ -492,6 +593,22 @@ def test_badge(whole: list[Line]) -> None:
 # The pages
 
 
+def test_a_check_that_shows_its_call_comes_first(report: list[Line]) -> None:
+    """One whose call is too long says least, however short it is; a worse verdict comes before both."""
+    call = "SEL-04: got 1 of 2 kept, but should be 2 kept\n    [backend.select(SelectCase(...))]"
+    checks = [
+        {"kind": "check", "requirement": "SEL-04", "check": name, "verdict": verdict, "said": said}
+        for name, verdict, said in (
+            ("in words", "fail", "SEL-04: got 1, but should be 0\n    [entries]"),
+            ("with a call", "fail", call),
+            ("with a longer call", "fail", call + " " * 9),
+            ("dead", "crash", "SEL-04: died"),
+        )
+    ]
+    found = reading.shown([report[0], *checks, report[-1]], {"id": "SEL-04"})
+    assert [check["check"] for check in found] == ["dead", "with a call", "with a longer call", "in words"]
+
+
 def test_said() -> None:
     case = {"calls": ["backend.select(1)", "backend.select(2)"]}
     line = {"said": "SEL-01 (SHOULD): got 1,\n2, but should be an error\n    [backend.select(2)]", "case": case}
@@ -533,6 +650,18 @@ def test_every_field_of_the_declaration_has_a_meaning() -> None:
 
 def differing(report: list[Line]) -> set[str]:
     return {line["id"] for line in select(report, "requirement") if line["verdict"] in reading.DIFFERS}
+
+
+def test_a_rule_is_read_with_what_is_declared(whole: list[Line]) -> None:
+    """The rule of SEL-01 says half to even; a backend that declares otherwise is held to its own word."""
+    assert own_rules(whole[0]["declaration"]) == ""
+    declared = whole[0]["declaration"] | {"count": "trunc", "within": False, "pools": ["local"]}
+    said = "What was declared instead is what counts: within False (not True), count trunc (not half_even)."
+    assert own_rules(declared).endswith(said)
+    other = [whole[0] | {"declaration": declared}, *whole[1:]]
+    assert said in Page(page(other)).root.text()
+    assert said.replace("_", "\\_") in markdown(other)
+    assert "What was declared instead" not in page(whole) + markdown(whole)
 
 
 def test_page_says_everything(whole: list[Line]) -> None:

@@ -1,6 +1,7 @@
 """The tools of the kit: list, show, replay, compare, init, mutants; and the corners a run must meet."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,16 +12,26 @@ import numpy as np
 import pytest
 from hypothesis.errors import UnsatisfiedAssumption
 
-from spec_tests.adapter import Blocks, Declaration, NofM, ScheduleCase, SelectCase, TrainCase, Units, Unsupported
+from spec_tests.adapter import (
+    Blocks,
+    Declaration,
+    NofM,
+    Profile,
+    ScheduleCase,
+    SelectCase,
+    TrainCase,
+    Units,
+    Unsupported,
+)
 from spec_tests.alternatives.selections import ALTERNATIVES
 from spec_tests.backends.reference import REFERENCE, Reference
 from spec_tests.corners import CORNERS, corners, expected
 from spec_tests.kit import cases, cli, comparing, record, showing
-from spec_tests.kit.backends import REGISTERED, UsageError, find_backend
+from spec_tests.kit.backends import REGISTERED, BrokenAdapterError, UsageError, find_backend
 from spec_tests.kit.checks import all_checks
 from spec_tests.kit.outcomes import Outcome, conformant, headline, judge
 from spec_tests.kit.smoke import broken
-from spec_tests.kit.vectors import promoting
+from spec_tests.kit.vectors import promoting, vector
 from spec_tests.specification import requirements, version
 from spec_tests.verdicts import Violation
 
@@ -59,9 +70,42 @@ def test_names_of_backends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
         "own_adapter:NOT_ONE",
         "no.such.module:X",
         "spec_tests.adapter:Backend",
+        ":X",
+        "own_adapter:",
+        "exec:",
     ):
         with pytest.raises(UsageError, match=r"^backend: got '"):
             find_backend(wrong)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("import no_such_library", "ModuleNotFoundError: No module named 'no_such_library'"),
+        (
+            "Declaration('mine', frozenset(), ties='keepall')",
+            "ValueError: ties: got 'keepall', expected one of ['first', ",
+        ),
+        (
+            "Declaration('mine', frozenset(), ties=['first'])",
+            "ValueError: ties: got ['first'], expected one of ['first', ",
+        ),
+        (
+            "Declaration('mine', frozenset(), tie='first')",
+            "TypeError: Declaration.__init__() got an unexpected keyword",
+        ),
+    ],
+)
+def test_an_adapter_that_is_there_and_wrong(
+    source: str, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is the adapter that is broken, and not the name that is wrong."""
+    monkeypatch.chdir(tmp_path)
+    module = f"wrong_{tmp_path.name}"
+    text = f"from spec_tests.adapter import Declaration\n{source}\nBACKEND = 0\n"
+    (tmp_path / f"{module}.py").write_text(text, encoding="utf-8")
+    with pytest.raises(BrokenAdapterError, match=re.escape(said)):
+        find_backend(f"{module}:BACKEND")
 
 
 def test_registered_backends_are_modules_here() -> None:
@@ -117,6 +161,9 @@ def test_replay_of_what_is_no_case(tmp_path: Path, capsys: pytest.CaptureFixture
         (tmp_path / "case.json").write_text(wrong, encoding="utf-8")
         assert cli.main(["replay", str(tmp_path / "case.json"), "--backend", "refprune"]) == 2, wrong
         assert "expected" in (said := capsys.readouterr().err) or "does not have" in said or "line 1" in said
+    (tmp_path / "case.json").write_text('{"verdict": "pass", "case": null}', encoding="utf-8")
+    assert cli.main(["replay", str(tmp_path / "case.json"), "--backend", "refprune"]) == 2
+    assert "got a check without a case (pass), expected one that failed" in capsys.readouterr().err
     with pytest.raises(ValueError, match="draws it otherwise"):
         cases.replay(good | {"drawn": "AA=="}, REFERENCE)  # no choices at all
 
@@ -189,7 +236,8 @@ def test_compare_of_two_has_no_majority() -> None:
 def test_init(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The scaffold runs as it stands, and is never written over anything."""
     assert cli.main(["init", "python", str(tmp_path)]) == 0
-    assert "adapter.py" in capsys.readouterr().out
+    assert "adapter.py" in (said := capsys.readouterr().out)
+    assert f"cd {tmp_path} && refprune-spec run --backend adapter:BACKEND" in said
     adapter = (tmp_path / "adapter.py").read_text(encoding="utf-8")
     lines = adapter.split("class Adapter:")[1].strip().splitlines()
     assert len(lines) <= 30
@@ -205,6 +253,44 @@ def test_init(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: p
     assert cli.main(["init", "python", str(tmp_path)]) == 2
     assert "already there" in capsys.readouterr().err
     assert (tmp_path / "adapter.py").read_text(encoding="utf-8") == adapter
+
+
+def test_init_in_cpp(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["init", "c++"]) == 0
+    assert "now: g++ " in (said := capsys.readouterr().out)
+    assert said.endswith("refprune-spec run --backend exec:./testee\n")
+    assert json.loads((tmp_path / "known_failures.json").read_text(encoding="utf-8")) == {
+        "backend": "exec:./testee", "known_failures": [],
+    }  # fmt: skip
+    assert (tmp_path / "testee.cpp").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("run --backend refprune --only SEL-99", "run: got 'SEL-99', expected an id"),
+        ("run --backend refprune --fix", "--fix needs --known-failures FILE"),
+        ("run --backend refprune --known-failures x.json --fix --only SEL-01", "and a full run: no --only"),
+        ("compare refprune spec_tests.meta.test_kit_tools:REVERSING --only SEL-99", "compare: got 'SEL-99'"),
+        ("mutants --only SEL-99", "mutants: got 'SEL-99'"),
+    ],
+)
+def test_what_asks_nothing_is_refused_at_once(words: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(words.split()) == cli.USAGE
+    assert said in capsys.readouterr().err
+
+
+def test_an_installed_package_is_not_written_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vector, "shared_file", lambda *parts: tmp_path.joinpath("refprune", "_shared", *parts))
+    (tmp_path / "case.json").write_text(json.dumps(failing("test_selection.test_core")), encoding="utf-8")
+    before = promoting.PROMOTED.read_bytes()
+    for words in (["vectors", "fill"], ["promote", str(tmp_path / "case.json"), "--comment", "mine"]):
+        assert cli.main(words) == cli.USAGE
+        assert "got an installed refprune, expected a checkout" in capsys.readouterr().err
+    assert promoting.PROMOTED.read_bytes() == before
 
 
 def test_mutants(capsys: pytest.CaptureFixture[str]) -> None:
@@ -223,6 +309,19 @@ def test_smoke(capsys: pytest.CaptureFixture[str]) -> None:
     ):
         backend = type("Broken", (Reversing,), wrong)()
         assert said in " ".join(broken(backend))
+
+
+def test_smoke_says_when_it_asked_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    claims: tuple[tuple[frozenset[Profile], str], ...] = (
+        (frozenset(), "it claims no profile"),
+        (frozenset({"SELECT"}), "nothing was asked"),
+    )
+    for profiles, said in claims:
+        declared = replace(Reversing.declaration, profiles=profiles, granularities=frozenset())
+        backend = type("Reticent", (Reversing,), {"declaration": declared})()
+        monkeypatch.setattr("spec_tests.kit.smoke.find_backend", lambda _, found=backend: found)
+        assert cli.main(["smoke", "--backend", "reticent"]) == 0
+        assert said in capsys.readouterr().out
 
 
 def test_a_wrong_library_is_no_broken_adapter() -> None:
@@ -311,6 +410,23 @@ def test_corners_of_a_selection() -> None:
     assert "ragged tile" in corners([SelectCase({"a": np.ones((3, 4))}, 0.5, granularity=Blocks(2, 2))])
     assert "a reserve" in corners([SelectCase({"a": np.ones(3)}, 0.5, granularity=Units())])
     assert "a reserve" not in corners([SelectCase({"a": np.ones(3)}, 0.5, granularity=Units(min_kept=0))])
+
+
+def test_a_half_is_of_what_goes_as_a_whole() -> None:
+    """Tiles of 2 x 1, cropped: 2 x 4 has 4 of them, 3 x 3 has 6. Each local pool counts by itself."""
+    four, six = {"a": np.ones((2, 4))}, {"b": np.ones((3, 3))}
+    for scores, pools, sparsity, half in (
+        (four, "local", 1 / 8, True),
+        (four, "local", 1 / 16, False),
+        (six, "local", 1 / 4, True),
+        (six, "local", 1 / 2, False),
+        (four | six, "local", 1 / 4, True),
+        (four | six, "global", 1 / 4, True),
+        (four | six, "global", 1 / 8, False),
+        (four | six, "local", 1 / 2, False),
+    ):
+        case = SelectCase(scores, sparsity, pools, Blocks(2, 1))  # type: ignore[arg-type]  # a table of literals
+        assert ("a half to round" in corners([case])) is half, case
 
 
 def test_corners_of_a_schedule() -> None:

@@ -1,6 +1,6 @@
 """Wrong selections."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import ceil, floor
 from typing import Any
@@ -13,9 +13,11 @@ from spec_tests.backends.reference import Reference
 from spec_tests.mutants.mutant import Mutant, original
 
 SELECTION = "refprune.selection"
+TARGETS = f"{SELECTION}._targets"
 COUNT, KEEP, POOL = f"{SELECTION}.removal_count", f"{SELECTION}.keep_best_fast", f"{SELECTION}._select_pool"
 _count, _keep_tensors, _pool = original(COUNT), original(KEEP), original(POOL)
 _select = original(f"{SELECTION}.select")
+_targets = original(TARGETS)
 LEAST, CAPS, ROUNDED = (f"{SELECTION}.{name}" for name in ("_least", "least_under_caps", "_rounded"))
 _least, _caps, _rounded = original(LEAST), original(CAPS), original(ROUNDED)
 _reserve, _alive = original(f"{SELECTION}.reserve"), original(f"{SELECTION}._alive")
@@ -298,6 +300,24 @@ def _listed_order(pools: Any, names: Any) -> Any:
     """Take the tensors of a pool as the scope lists them."""
     _checked_pools(pools, names)
     return pools
+
+
+def _forgotten_are_dense(pools: Any, sparsity: Any) -> Any:
+    """Prune nothing where no sparsity is given."""
+    return {**dict.fromkeys(pools, 0.0), **sparsity} if isinstance(sparsity, Mapping) else _targets(pools, sparsity)
+
+
+def _strange_ignored(pools: Any, sparsity: Any) -> Any:
+    """Look up what is needed only."""
+    if isinstance(sparsity, Mapping) and set(pools) <= set(sparsity):
+        return sparsity
+    return _targets(pools, sparsity)
+
+
+def _by_place(pools: Any, sparsity: Any) -> Any:
+    """Take the sparsities one after the other."""
+    right = _targets(pools, sparsity)
+    return dict(zip(pools, right.values(), strict=True))
 
 
 def _no_tensors(pools: Any, names: Any) -> Any:
@@ -606,6 +626,9 @@ MUTANTS = (
     ),
     Mutant("empty tensor refused", "SEL-12", "although its pool has entries", {POOL: _empty_tensor_refused}),
     Mutant("empty beside others", "SEL-12", "empty pools are skipped", {f"{SELECTION}.select": _empty_beside_others}),
+    Mutant("forgotten pools are dense", "SEL-22", "a layer that a table forgets", {TARGETS: _forgotten_are_dense}),
+    Mutant("strange pools ignored", "SEL-22", "a misspelt name", {TARGETS: _strange_ignored}),
+    Mutant("sparsities in their order", "SEL-22", "by place and not by name", {TARGETS: _by_place}),
     Mutant(
         "pool of no tensors",
         "SEL-12",

@@ -212,11 +212,20 @@ def _masks_dense_again(arrays: Any, groups: Any, unit_masks: Any) -> Any:
     return right._replace(arrays=dense)
 
 
+def _thawed(arrays: Any, groups: Any, unit_masks: Any) -> Any:
+    """Give every parameter that was cut a gradient and a slot, whether it is trained or not."""
+    groups = tuple(groups)
+    right = _compact(arrays, groups, unit_masks)
+    cut = {part.array for group in groups for part in group.parts if group.name in unit_masks}
+    added = {name: np.zeros(0) for name in cut - arrays.keys() if next(iter(arrays.values())).dtype != bool}
+    return right._replace(arrays={**right.arrays, **added})
+
+
 def _slots_as_they_were(arrays: Any, groups: Any, unit_masks: Any) -> Any:
     """Refuse arrays that are not all there, as masks seldom are."""
     groups = tuple(groups)
     for group in groups:
-        for part in (*group.producers, *group.consumers):
+        for part in group.parts:
             arrays[part.array]
     return _compact(arrays, groups, unit_masks)
 
@@ -573,6 +582,7 @@ MUTANTS = (
     Mutant("empty list looks for zeros", "SUR-10", "U45: an empty list is no no-op", {COMPACT: _empty_means_zeros}),
     Mutant("classifier pruned", "SUR-11", "M33: Torch-Pruning", {FIND: _output_too}),
     Mutant("masks dense again", "SUR-12", "M83: masks dropped on the way", {COMPACT: _masks_dense_again}),
+    Mutant("frozen layer thawed", "SUR-12", "M52: Torch-Pruning, fasterai#92", {COMPACT: _thawed}),
     Mutant("masks must be complete", "SUR-12", "a missing mask is dense", {COMPACT: _slots_as_they_were}),
     Mutant(
         "old state",

@@ -288,6 +288,9 @@ def test_count_example() -> None:
     mask = np.array([True, True, True, False])
     expect_equal(count_kept({"a": mask}, arrays), (4, 5), "count_kept: one of five removed, four of them 0")
     expect_equal(sparsity({"a": mask}, arrays), 0.2, "sparsity: one of five removed")
+    four = {"a": np.zeros(4)}
+    expect_equal(count_kept({"a": mask}, four), (3, 4), "count_kept: one of four removed")
+    expect_equal(sparsity({"a": mask}, four), 0.25, "sparsity: one of four removed")
     expect_equal(sparsity({}, arrays), 0.0, "sparsity without masks")
     expect_equal(sparsity({"b": np.array([False])}, {"b": array(1)}), 1.0, "sparsity with everything removed")
     large = {"a": np.broadcast_to(np.float32(0), (16_777_217,))}
@@ -555,7 +558,7 @@ def test_gradients_of_the_learned_example(backend: Backend) -> None:
 
 
 @requirement("ARR-11", "property")
-@given(graphs(("batch_norm", "conv2d", "concat")))
+@given(graphs(("batch_norm", "conv2d", "concat", "unused")))
 def test_learned(drawn: Drawn) -> None:
     """The very arrays, in the order given; left out are two of every normalisation."""
     norms = [node.name for node in drawn.network if isinstance(node, BatchNorm)]

@@ -87,6 +87,14 @@ def test_forward_example(backend: Backend) -> None:
     expect_close(got, array([[26, 0], [155, 1], [549, 5]]), bound, call("forward", network, params, {}, x))
 
 
+@requirement("BAC-01", "example")
+def test_many_images_example() -> None:
+    """More than are run at once come back as one array."""
+    x = np.arange(1002.0).reshape(501, 1, 1, 2)
+    got = backprop.forward(build(Input("x", (1, 1, 2)), Relu("relu")), {}, x)
+    expect_equal(got, x, "forward of 501 images through a ReLU")
+
+
 @requirement("BAC-01", "example", "APPLY")
 def test_forward_memory_example(backend: Backend) -> None:
     """Examples are those of the indices, whatever their memory order; one example alone too."""
@@ -717,6 +725,14 @@ def test_normalisation_example() -> None:
     wide = NORMED_PARAMS | {"out.weight": array([[1, 0], [0, 1]])}
     loss = backprop.trace(image, wide, array([[[[1, 2]]]]), np.zeros(1, int)).loss
     expect_equal(float(np.isfinite(loss)), 1.0, "whether one image of two pixels has a loss")
+    tall = build(Input("x", (1, 2, 1)), BatchNorm("norm"), Flatten("flatten"), Dense("out"))
+    loss = backprop.trace(tall, wide, array([[[[1], [2]]]]), np.zeros(1, int)).loss
+    expect_equal(float(np.isfinite(loss)), 1.0, "whether one image of two rows has a loss")
+    two = {name: np.repeat(values, 2) for name, values in NORMED_PARAMS.items() if name.startswith("norm")}
+    pixels = build(Input("x", (2, 1, 1)), BatchNorm("norm"), Flatten("flatten"), Dense("out"))
+    given = two | {"out.weight": array([[1, 0], [0, 1]]), "out.bias": array([0, 0])}
+    batch = (array([[[[1]], [[2]]]]), np.zeros(1, int))
+    refuses(lambda: backprop.trace(pixels, given, *batch), "a batch of one entry in each of two channels")
 
 
 @requirement("BAC-10", "example", "TRAIN")

@@ -733,6 +733,8 @@ def test_text_example() -> None:
     expect_equal(as_table(find_groups(joined, params)[0]), text, "as_table of the group of joined")
     three = Group("g", 1, (Slice("a.weight", 0, (0, -1, 0, 0, 0)),), ())
     expect_equal(as_table(three), "g: 1 unit\nmakes  a.weight  axis 0  0,2-4", "as_table of three")
+    four = Group("g", 1, (Slice("a.weight", 0, (0, 0, -1, 0, 0)),), ())
+    expect_equal(as_table(four), "g: 1 unit\nmakes  a.weight  axis 0  0-1,3-4", "as_table of four")
 
 
 @requirement("CPL-13", "property")

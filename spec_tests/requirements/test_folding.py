@@ -28,6 +28,8 @@ from refprune.network import (
     Relu,
     Sigmoid,
     build,
+    from_json,
+    to_json,
 )
 from refprune.surgery import compact, compact_network, makers
 from spec_tests.verdicts import expect_close, expect_equal, fail, refuses, requirement
@@ -70,6 +72,8 @@ def test_fold_example() -> None:
     expect_equal(logits(MLP, folded, FIRST, x), np.array([[46.0]]), "folded, then removed, at x = 1")
     expect_equal(forward(MLP, FIVE, x), np.array([[46.0]]), "the whole network at x = 1")
     expect_equal(logits(MLP, FIVE, FIRST, x), np.array([[31.0]]), "removed without folding, at x = 1")
+    read = from_json(to_json(MLP))
+    expect_equal(fold(read, FIVE, FIRST)["out.bias"], np.array([16.0]), "out.bias of the network read from a file")
 
 
 @requirement("FLD-01", "example")
@@ -295,18 +299,21 @@ def test_refused_example() -> None:
     shared = build(
         Input("x", (2,)),
         Dense("a"),
-        Dense("b"),
-        Dense("c", shares="b"),
+        Dense("twice"),
+        Dense("c", shares="twice"),
         Dense("out"),
     )
     square = {
-        f"{name}.{part}": np.ones((2, 2) if part == "weight" else 2) for name in "ab" for part in ("weight", "bias")
+        f"{name}.{part}": np.ones((2, 2) if part == "weight" else 2)
+        for name in ("a", "twice")
+        for part in ("weight", "bias")
     }
     square |= {"out.weight": np.ones((1, 2)), "out.bias": np.ones(1)}
-    for name in ("a", "b"):
+    for name in ("a", "twice"):
         square[f"{name}.weight"][0] = 0
     group = find_groups(shared, square)[0].name
-    refused(shared, square, {group: np.array([False, True])}, "node 'b'")
+    refused(shared, square, {group: np.array([False, True])}, "node 'twice'")
+    refused(from_json(to_json(shared)), square, {group: np.array([False, True])}, "node 'twice'")
 
 
 @requirement("FLD-02", "example")

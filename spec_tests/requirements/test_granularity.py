@@ -464,6 +464,7 @@ def test_one_row(backend: Backend, data: st.DataObject, length: int) -> None:
 def test_runs_example(backend: Backend) -> None:
     needs_granularity(backend, "n_of_m")
     kernels = SelectCase({"a": np.array([[[[1.0, 2]], [[3, 4]]]])}, None, granularity=NofM(1, 2))
+    channels = np.arange(4.0).reshape(1, 4, 1, 1)
     along_last = SelectCase({"a": np.array([[[[1.0, 2]], [[4, 3]]]])}, None, granularity=NofM(1, 2, axis=3))
     keeps(
         backend,
@@ -471,6 +472,7 @@ def test_runs_example(backend: Backend) -> None:
         (runs(1, 2, [3, 1, 2, 4], [1, 2, 4, 3]), [[1, 0, 0, 1], [0, 1, 1, 0]]),
         (runs(1, 2, [1, 2], [4, 3], axis=0), [[0, 0], [1, 1]]),
         (kernels, [[[[0, 0]], [[1, 1]]]]),
+        (SelectCase({"a": channels}, None, granularity=NofM(1, 2)), [[[[0]], [[1]], [[0]], [[1]]]]),
         (along_last, [[[[0, 1]], [[1, 0]]]]),
     )
 
@@ -557,6 +559,25 @@ def test_part_example(backend: Backend) -> None:
     half = {"a": np.array([[True, False], [True, True]])}
     case = pooled(backend, SelectCase({"a": np.ones((2, 2))}, 0.5, granularity=Blocks(1, None), within=half))
     refuses(lambda: backend.select(case), call("select", case))
+
+
+@requirement("GRA-16", "example")
+def test_grids_example() -> None:
+    """Tiles of 1 x 1 and 2 x 2; grids of 2 x 3 and 3 x 1: scores of tiles, and masks of them read back."""
+    numbers = np.arange(12.0).reshape(2, 6)
+    tall = np.repeat(np.array([[True], [False], [True]]), 4).reshape(6, 2)
+    tiles = (
+        (block(1, 2), numbers, [[1, 5, 9], [13, 17, 21]], np.repeat([[1, 0, 1], [0, 1, 1]], 2, axis=1)),
+        (block(1, 1), numbers[:, :2], [[0, 1], [6, 7]], np.array([[1, 0], [0, 1]])),
+        (block(2, 2), numbers.reshape(6, 2), [[6], [22], [38]], tall),
+    )
+    for granularity, array, scores, whole in tiles:
+        expect_equal(granularity.reduce({"a": array}), {"a": np.array(scores, np.float64)}, f"reduce of {array}")
+        mask = {"a": whole.astype(bool)}
+        grid = granularity.collapse(mask, {"a": array})
+        expect_equal(grid["a"].shape, np.shape(scores), f"the shape of collapse({mask})")
+        expect_equal(granularity.expand(grid, {"a": array}), mask, f"expand(collapse({mask}))")
+    expect_equal(block(1, 2).reduce({"a": np.ones((0, 4))})["a"].shape, (0, 2), "the tiles of an array of shape (0, 4)")
 
 
 @requirement("GRA-16", "example")
@@ -649,6 +670,7 @@ def test_no_granularity_example(backend: Backend) -> None:
         (NofM(3, 2), [[1.0, 2]]),
         (NofM(-1, 2), [[1.0, 2]]),
         (NofM(1, 2, axis=2), [[1.0, 2]]),
+        (NofM(1, 2, axis=3), [[1.0, 2]]),
         (NofM(1, 2, axis=-1), [[1.0, 2]]),
         (NofM(1, 2), [1.0, 2]),
         (NofM(1, 2), [[1.0, nan]]),

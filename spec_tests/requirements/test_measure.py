@@ -159,6 +159,8 @@ def test_sparsity_example(backend: Backend) -> None:
     half = {"fc.weight": first(3, (2, 3))}
     says(backend, network, params, half, parameters=8, parameters_kept=5, prunable=6, prunable_kept=3)
     says(backend, network, params, half, sparsity_prunable=0.5, sparsity_all=0.375)
+    little = {"fc.weight": first(1, (2, 3))}
+    says(backend, network, params, little, parameters_kept=3, prunable_kept=1, sparsity_all=0.625)
     biases = {"fc.bias": np.zeros(2, bool)}
     says(backend, network, params, biases, sparsity_prunable=0.0, sparsity_all=0.25)
     says(backend, network, params, {}, sparsity_prunable=0.0, sparsity_all=0.0)
@@ -511,7 +513,7 @@ def test_shared_example(backend: Backend) -> None:
 
 
 @requirement("MEA-14", "property", "ACCOUNT")
-@given(graphs(("shared", "conv2d", "grouped_conv2d", "max_pool2d", "add", "split")), st.data())
+@given(graphs(("shared", "conv2d", "grouped_conv2d", "max_pool2d", "add", "split", "unused")), st.data())
 def test_shared(backend: Backend, drawn: Drawn, data: st.DataObject) -> None:
     counts_as_defined(backend, drawn, data.draw(masks_of(drawn.params)))
 

@@ -457,7 +457,7 @@ NO_NETWORKS: tuple[tuple[Any, ...], ...] = (
     (IMAGE, Conv2d("a", shares=None)),  # type: ignore[arg-type]
     *((FLAT, BatchNorm("a", eps=eps)) for eps in (0.0, -1.0, 1, True, np.nan, np.inf, np.float32(1), "1")),  # type: ignore[arg-type]
     *((FLAT, BatchNorm("a", momentum=momentum)) for momentum in (2.0, -0.5, 0, 1, np.nan, None)),  # type: ignore[arg-type]
-    *((FLAT, Dropout("a", rate)) for rate in (1.0, -0.5, 0, False, np.nan)),
+    *((FLAT, Dropout("a", rate)) for rate in (1.0, 1.5, -0.5, 0, False, np.nan)),
     *((FLAT, Split("a", sizes), Relu("r", ("a[0]",))) for sizes in ((0, 2), (), (1, True), [1, 1], 2)),  # type: ignore[arg-type]
     (FLAT, Add("a")),
     (FLAT, Add("a", ("x",))),
@@ -484,6 +484,7 @@ def test_no_network_example() -> None:
     refuses_naming(lambda: build(IMAGE, BatchNorm("a", eps=1)), "node 'a': got eps 1, expected a float", "build(...)")
     refuses_naming(lambda: build(FLAT, Add("a")), "node 'a': got inputs ('x',), expected two inputs", "build(...)")
     expect_equal(len(build(FLAT, Split("s", (1, 1)), Relu("s[2]", ("s[1]",)))), 3, "build with a name that is no part")
+    expect_equal(len(build(FLAT, Dropout("d", 0.0))), 2, "build with a dropout that drops nothing")
 
 
 @requirement("NET-05", "property")
@@ -641,6 +642,8 @@ def test_shared_example() -> None:
     network = build(FLAT, Dense("a"), Relu("r"), Dense("b", shares="a"))
     shapes: dict[str, Shape] = {"x": (2,), "a": (2,), "r": (2,), "b": (2,)}
     expect_equal(infer_shapes(network, layer("a", 2, 2)), shapes, f"infer_shapes({network}, a: (2, 2))")
+    named = build(FLAT, Dense("owned"), Relu("relu"), Dense("borrowed", shares="owned"))
+    expect_equal(from_json(to_json(named)), named, f"from_json(to_json({named}))")
     copied = layer("a", 2, 2) | layer("b", 2, 2)
     refuses_naming(
         lambda: infer_shapes(network, copied), "unknown ['b.bias', 'b.weight']", "infer_shapes with b.weight"
@@ -648,6 +651,9 @@ def test_shared_example() -> None:
     words = "a.weight: got shape (3, 2), expected (out, 3), its input being (3,)"
     refuses_naming(lambda: infer_shapes(network, layer("a", 3, 2)), words, f"infer_shapes({network}, a: (3, 2))")
     for nodes in NO_SHARES:
+        refuses_naming(lambda n=nodes: build(*n), "got shares", f"build{nodes}")
+    for owned, borrowed in (("a", "b"), ("b", "a")):
+        nodes = (FLAT, Dense(owned), Dense(borrowed, shares=owned), Dense("c", shares=borrowed))
         refuses_naming(lambda n=nodes: build(*n), "got shares", f"build{nodes}")
 
 

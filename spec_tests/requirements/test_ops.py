@@ -488,6 +488,12 @@ def test_avg_pool2d_gradient_example(backend: Backend) -> None:
     learns(backend, drawn, log(2), front_weight=[-0.75 * 2 - 0.25 * 4], front_bias=[-1])
 
 
+@requirement("OPS-06", "example")
+def test_half_example() -> None:
+    got = ops.avg_pool2d(array([[[[1], [2]]]]), (1, 2), (1, 1), (0, 0, 0, 0))[0]
+    expect_equal(got, array([[[[1.5]]]]), "avg_pool2d of 1 and 2")
+
+
 @requirement("OPS-06", "property", "APPLY")
 @given(draw.alone("avg_pool2d"))
 def test_avg_pool2d(backend: Backend, drawn: Drawn) -> None:
@@ -544,6 +550,12 @@ def test_large_relu_example(backend: Backend) -> None:
     """There is no bound above: 100 is 100, and its slope is 1."""
     drawn = one_image(Relu("op"), [[[100]]], [1], [[1], [0]], [0, 100])
     learns(backend, drawn, log(2), front_weight=[-50], front_bias=[-0.5], out_weight=[[-50], [50]])
+
+
+@requirement("OPS-07", "example")
+def test_small_input_example() -> None:
+    got = ops.relu_backward(array([3, 3, 3, 3]), array([0.5, 1e-300, 0, -0.5]))
+    expect_equal(got, array([3, 3, 0, 0]), "relu_backward of 3 at 0.5, 1e-300, 0 and -0.5")
 
 
 @requirement("OPS-07", "property", "APPLY")
@@ -707,6 +719,18 @@ def test_windows_example(backend: Backend) -> None:
     gives(backend, through(Input("x", (1, 5, 1)), MaxPool2d("a", (3, 1), (1, 2))), {}, column, [3, 4, 5])
 
 
+@requirement("OPS-10", "example")
+def test_strides_example() -> None:
+    """Rows 0, 3, 6 and columns 0, 2, 4, of two channels: what a window of 1 x 1 sees, whichever operation looks."""
+    x = np.arange(70.0).reshape(2, 7, 5, 1)
+    seen = array([[[0, 2, 4], [15, 17, 19], [30, 32, 34]], [[35, 37, 39], [50, 52, 54], [65, 67, 69]]])[..., None]
+    once, padding = np.eye(2).reshape(2, 2, 1, 1), (0, 0, 0, 0)
+    expect_equal(ops.max_pool2d(x, (1, 1), (3, 2), padding)[0], seen, "max_pool2d of 1 x 1 with strides 3 and 2")
+    expect_equal(ops.avg_pool2d(x, (1, 1), (3, 2), padding)[0], seen, "avg_pool2d of 1 x 1 with strides 3 and 2")
+    convolved = ops.conv2d(x, once, np.zeros(2), (3, 2), padding)[0]
+    expect_equal(convolved, seen, "conv2d of 1 x 1 with strides 3 and 2")
+
+
 @requirement("OPS-10", "property", "APPLY")
 @given(st.one_of(draw.alone("conv2d"), draw.alone("max_pool2d"), draw.alone("avg_pool2d")))
 def test_windows(backend: Backend, drawn: Drawn) -> None:
@@ -787,6 +811,17 @@ def test_dtype_example() -> None:
         loss, cache = ops.softmax_cross_entropy(np.ones((2, 3), dtype), np.array([0, 1, 0]))
         expect_equal(ops.softmax_cross_entropy_backward(cache).dtype, np.dtype(dtype), "d softmax_cross_entropy")
         expect_equal(type(loss), float, "the type of the loss")
+
+
+@requirement("OPS-12", "example")
+def test_shape_of_the_gradient_example() -> None:
+    """One window over all of a padded image: each of its entries gets an equal share, the padding none."""
+    for shape, padding in (((2, 3), (1, 2, 3, 4)), ((5, 7), (3, 1, 3, 5)), ((1, 1), (0, 0, 2, 0))):
+        top, left, bottom, right = padding
+        window = (shape[0] + top + bottom, shape[1] + left + right)
+        _, cache = ops.avg_pool2d(np.zeros((1, *shape, 1)), window, (1, 1), padding)
+        got = ops.avg_pool2d_backward(array([[[[shape[0] * shape[1]]]]]), cache)
+        expect_equal(got, np.ones((1, *shape, 1)), f"avg_pool2d_backward of {shape} with padding {padding}")
 
 
 @requirement("OPS-12", "property")
@@ -998,6 +1033,13 @@ SIGMOID_BOUND = 3.0 * 2.0**4 * EPS
 """|dy| <= 3, and at most 2^4 ulps each for exp, sum, quotient and products, of numbers below 1."""
 
 
+@requirement("OPS-16", "example")
+def test_thirds_example() -> None:
+    """exp(-log 2) is 1/2 and exp(-log 1.5) 2/3, within an ulp of each."""
+    got = ops.sigmoid(array([log(2), -log(2), log(1.5), -log(1.5)]))[0]
+    expect_close(got, array([2 / 3, 1 / 3, 0.6, 0.4]), 4 * EPS, "sigmoid of +-log(2) and +-log(1.5)")
+
+
 @requirement("OPS-16", "property", "APPLY")
 @given(draw.alone("sigmoid"), st.sampled_from((1.0, 30.0, 1e3)))
 def test_sigmoid(backend: Backend, drawn: Drawn, scale: float) -> None:
@@ -1057,6 +1099,12 @@ def test_dropout_in_training_example() -> None:
 @requirement("OPS-17", "example", "APPLY")
 def test_no_dropout_in_use_example(backend: Backend) -> None:
     gives(backend, build(Input("x", (2,)), Dropout("a", 0.75)), {}, [1, -2], [1, -2])
+
+
+@requirement("OPS-17", "example")
+def test_fifth_example() -> None:
+    got = ops.dropout(array([4, 4]), np.array([True, False]), 0.2)[0]
+    expect_equal(got, array([5, 0]), "dropout of 4 and 4 at rate 0.2, the first kept")
 
 
 @requirement("OPS-17", "property")
@@ -1129,6 +1177,14 @@ def test_batch_norm_alone_example() -> None:
     # 16 (0, 0, 0, 1) - 4 - 6 (-1/2, -1/2, -1/2, 3/2) = -1, -1, -1, 3, times 4 / 2; and (4 - 1, -1, -1, -1) times 2.
     expect_equal(dx, array([[[-2, -2], [-2, 6]], [[6, -2], [-2, -2]]]), f"dx of {x}")
     expect_equal((dgamma.tolist(), dbeta.tolist()), ([24, 0], [16, 4]), f"dgamma and dbeta of {x}")
+
+
+@requirement("OPS-18", "example")
+def test_half_gamma_example() -> None:
+    """Of -1, 1, 1, -1: mean 0, variance 1. dy is not that, nor constant, and goes on times gamma: 1/2."""
+    x, dy = array([[-1, 1, 1, -1]]), array([[1, 1, -1, -1]])
+    _, cache = ops.batch_norm(x, array([0.5]), array([0]), array([0]), array([1]), 0.0)
+    expect_equal(ops.batch_norm_backward(dy, cache)[0], dy / 2, "batch_norm_backward with gamma 1/2")
 
 
 @requirement("OPS-18", "property", "APPLY")

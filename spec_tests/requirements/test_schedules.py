@@ -28,7 +28,9 @@ def sparsities(backend: Backend, case: ScheduleCase, steps: int) -> list[float]:
 
 def firing(backend: Backend, case: ScheduleCase, steps: int) -> list[int]:
     """Return the steps that fire."""
-    return [step for step, (now, _) in enumerate(backend.trace(case, steps)) if now]
+    trace = backend.trace(case, steps)
+    expect_equal(len(trace), steps + 1, f"len({call('trace', case, steps)})")
+    return [step for step, (now, _) in enumerate(trace) if now]
 
 
 def accepted(backend: Backend, *calls: tuple[Any, ...]) -> list[tuple[Any, ...]]:
@@ -189,7 +191,9 @@ def test_geometric_example(backend: Backend) -> None:
         (ScheduleCase("geometric", 0.875, 6, 0.5, 4), [0.5] * 5 + [0.75, 0.875]),
         (ScheduleCase("geometric", 1.0, 3), [0, 1]),
         (ScheduleCase("geometric", 1.0, 3, 0.5), [0.5, 1]),
-        (ScheduleCase("geometric", 1.0, 2, 1.0), [1]),
+        (ScheduleCase("geometric", 0.9375, 4), [0, 0.5, 0.75, 0.875, 0.9375]),
+        (ScheduleCase("geometric", 0.36, 2), [0, 0.2, 0.36]),
+        (ScheduleCase("geometric", 1.0, 2, float("1")), [1]),
     )
 
 
@@ -324,14 +328,16 @@ def test_never_example(backend: Backend) -> None:
 
 @requirement("SCH-07", "example", "SCHEDULE")
 def test_cut_off_example(backend: Backend) -> None:
-    """Half over 8 numbers, and a run that ends after the fourth update: refused, or the way as far as it goes."""
-    ((case, steps),) = claimed(backend, "trace", (ScheduleCase("linear", 0.5, 8), 4))
-    said, declared = call("trace", case, steps), backend.declaration
-    if declared.never == "refused":
-        refuses(lambda: backend.trace(case, steps), said)
-        return
+    """Half over 8 numbers or 1024, and a run of four updates: refused, or the way as far as it goes."""
+    declared = backend.declaration
     ahead = declared.first_step + (declared.progress == "next")
-    close(backend, sparsities(backend, case, steps), [(step + ahead) / 16 for step in range(5)], said)
+    for case, steps in claimed(backend, "trace", *((ScheduleCase("linear", 0.5, end), 4) for end in (8, 1024))):
+        said = call("trace", case, steps)
+        if declared.never == "refused":
+            refuses(lambda case=case, steps=steps: backend.trace(case, steps), said)  # type: ignore[misc]
+            continue
+        way = [(step + ahead) / (2 * case.end) for step in range(5)]
+        close(backend, sparsities(backend, case, steps), way, said)
 
 
 @requirement("SCH-07", "example", "SCHEDULE")
@@ -379,10 +385,10 @@ def test_no_schedule(backend: Backend, data: st.DataObject) -> None:
 
 
 @requirement("SCH-07", "property", "SCHEDULE")
-@given(draw.cases(), st.integers(0, 80))
-def test_never(backend: Backend, case: ScheduleCase, steps: int) -> None:
-    """A schedule that never fires, or ends after the run: refused, or as far as the run goes."""
-    declared = backend.declaration
+@given(draw.cases(), st.integers(0, 80), st.sampled_from((0, 0, 100, 1000)))
+def test_never(backend: Backend, case: ScheduleCase, steps: int, later: int) -> None:
+    """A schedule that never fires, or ends after the run, be it long after: refused, or as far as the run goes."""
+    case, declared = replace(case, end=case.end + later), backend.declaration
     assume(comes(replace(declared, never="allowed"), case, steps))
     assume(not comes(replace(declared, never="refused"), case, steps))
     if declared.never == "refused":

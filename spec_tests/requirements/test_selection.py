@@ -21,6 +21,7 @@ from spec_tests.applicability import (
     needs_granularity,
     needs_pools,
     needs_repeatable,
+    needs_singles,
     needs_within,
 )
 from spec_tests.declared import applicable, as_masks, keeps, keeps_by, keeps_each, kept, not_shown, refuses_each
@@ -137,7 +138,7 @@ def removes(backend: Backend, size: int, sparsity: float, gone: int) -> None:
     """Require that so many of the scores 1, 2, ... go."""
     case = declared(backend, SelectCase({"a": np.arange(1.0, size + 1)}, sparsity))
     needs(backend, case)
-    expect_equal(removed(backend, case), gone, call("select", case))
+    expect_equal(f"{removed(backend, case)} removed", f"{gone} removed", call("select", case))
 
 
 @requirement("SEL-01", "example", "SELECT")
@@ -174,7 +175,8 @@ def test_emptied_example(backend: Backend) -> None:
 @given(draw.COUNTED, st.permutations(range(120)))
 def test_count(backend: Backend, counted: tuple[int, float], order: list[int]) -> None:
     size, sparsity = counted
-    case = declared(backend, SelectCase({"a": np.array([rank + 1.0 for rank in order if rank < size])}, sparsity))
+    scores, single = np.array([rank + 1.0 for rank in order if rank < size]), draw.singles_of(backend.declaration)
+    case = declared(backend, SelectCase({"a": scores}, sparsity, granularity=single))
     needs(backend, case)
     removes_as_declared(backend, case)
 
@@ -185,7 +187,7 @@ def removes_as_declared(backend: Backend, case: SelectCase) -> None:
     if gone is None:
         refuses(lambda: backend.select(case), call("select", case))
     else:
-        expect_equal(removed(backend, case), gone, call("select", case))
+        expect_equal(f"{removed(backend, case)} removed", f"{gone} removed", call("select", case))
 
 
 @requirement("SEL-01", "property", "SELECT")
@@ -193,7 +195,7 @@ def removes_as_declared(backend: Backend, case: SelectCase) -> None:
 def test_base(backend: Backend, data: st.DataObject) -> None:
     """The number that goes where some are removed before, and a NaN is not asked about."""
     needs_within(backend)
-    needs_granularity(backend, "element")
+    needs_singles(backend)
     case = data.draw(draw.element_cases(removed="some", declaration=backend.declaration))
     case = replace(case, scores=data.draw(draw.distinct(dict(case.scores))))
     assume(not unclear(case, backend.declaration))
@@ -221,6 +223,8 @@ def test_integer_example(backend: Backend) -> None:
 def test_numpy_number_example() -> None:
     got = select({"a": scores(1, 2, 3, 4)}, np.int64(1)).masks  # type: ignore[arg-type]  # no int of Python
     expect_equal(got, {"a": alive(0, 1, 1, 1)}, "select({'a': array([1., 2., 3., 4.])}, int64(1))")
+    nothing = select({"a": scores(1, 2, 3, 4)}, 0).masks
+    expect_equal(nothing, {"a": alive(1, 1, 1, 1)}, "select({'a': array([1., 2., 3., 4.])}, 0)")
     got = select({"a": np.arange(45.0)}, np.float32(0.1)).masks  # type: ignore[arg-type]  # no float of Python
     expect_equal(int((~got["a"]).sum()), 5, "select({'a': arange(45.)}, float32(0.1))")
 
@@ -239,18 +243,19 @@ def test_numpy_number_read_example(backend: Backend) -> None:
             raise
         except Exception:  # noqa: BLE001, S112  any exception is a refusal
             continue
-        expect_equal(got, removed_in_all(asked, backend.declaration), call("select", asked))
+        should = removed_in_all(asked, backend.declaration)
+        expect_equal(f"{got} removed", f"{should} removed", call("select", asked))
 
 
 @requirement("SEL-02", "property", "SELECT")
 @given(st.data(), st.integers(1, 12))
 def test_integer(backend: Backend, data: st.DataObject, size: int) -> None:
     """A count, with some removed before where masks are declared, refused where it is below them or above all."""
-    needs(backend, declared(backend, SelectCase({"a": scores(1)}, 1.0)))
+    needs_singles(backend)
     count = data.draw(st.integers(0, size))
     ranks = np.array(data.draw(st.permutations(range(1, size + 1))), np.float64)
     within = data.draw(draw.masks_for({"a": ranks})) if backend.declaration.within else None
-    case = declared(backend, SelectCase({"a": ranks}, count, within=within))
+    case = declared(backend, SelectCase({"a": ranks}, count, "local", draw.singles_of(backend.declaration), within))
     assume(not unclear(case, backend.declaration))
     removes_as_declared(backend, case)
 
@@ -282,7 +287,7 @@ def test_outside_example(backend: Backend) -> None:
 @given(st.data())
 def test_no_sparsity(backend: Backend, data: st.DataObject) -> None:
     """What is no fraction and no count, by the declaration; what is one there gives its masks."""
-    needs_granularity(backend, "element")
+    needs_singles(backend)
     case = data.draw(draw.element_cases(removed="none", declaration=backend.declaration))
     most = max(draw.pool_sizes(case)[0])
     fractions = (st.floats(max_value=-1e-9), st.floats(min_value=1.0 + 1e-9), st.just(NAN))
@@ -299,9 +304,10 @@ def test_no_sparsity(backend: Backend, data: st.DataObject) -> None:
 
 @requirement("SEL-04", "example", "SELECT")
 def test_large_example(backend: Backend) -> None:
-    """300,000 entries: each of 0..999 stands there 300 times, in the order 0, 919, 838, ... An int is a count.
+    """300,000 entries, more than libraries sort at once: each of 0..999 stands there 300 times, as 0, 919, 838, ...
 
-    150,000 removed are all below 500; the 100 after them are of the 300 entries of 500, and the first or last 200 stay.
+    The reference looks at a sample first from 262,144 entries on. An int is a count. 150,000 removed are all below 500;
+    the 100 after them are of the 300 entries of 500, of which the first or last 200 stay; 297,000 are all below 990.
     """
     values = (np.arange(300_000.0) * 7919) % 1000
     should = values >= 500
@@ -312,6 +318,7 @@ def test_large_example(backend: Backend) -> None:
     if backend.declaration.integers != "refused" and backend.declaration.ties in by_ties:
         should[tied[by_ties[backend.declaration.ties]]] = False
         expect_split(backend, declared(backend, replace(case, sparsity=150_100)), should)
+        expect_split(backend, declared(backend, replace(case, sparsity=297_000)), values >= 990)
 
 
 def expect_split(backend: Backend, case: SelectCase, should: np.ndarray[Any, Any]) -> None:
@@ -408,7 +415,7 @@ def test_ties_example(backend: Backend) -> None:
 @requirement("SEL-04", "property", "SELECT")
 @given(st.data())
 def test_ties(backend: Backend, data: st.DataObject) -> None:
-    needs_granularity(backend, "element")
+    needs_singles(backend)
     drawn = [draw.element_cases(values, declaration=backend.declaration) for values in (draw.TIED, draw.EXTREME)]
     judge(backend, data.draw(st.one_of(*drawn)))
 
@@ -445,6 +452,29 @@ def test_sampled_threshold(seed: int, kind: str, data: st.DataObject) -> None:
         kept = keep_best_fast([values[:cut], values[cut:]], [lives[:cut], lives[cut:]], count)
     said = f"keep_best_fast of {kind} {size}, seed {seed}, {count} to remove"
     expect_equal(np.concatenate(kept), keep_best(values, lives, count), said)
+
+
+@requirement("SEL-04", "example")
+def test_sample_of_the_living_example() -> None:
+    """0 to 40,959, the odd ones removed before; of the even ones half or a hundred stay, the highest."""
+    values = np.arange(40_960.0)
+    lives = values % 2 == 0
+    for left, least in ((10_240, 20_480), (100, 40_760)):
+        with patch.object(selection, "SAMPLE", 1024):
+            kept = keep_best_fast([values[:7], values[7:]], [lives[:7], lives[7:]], 40_960 - left)
+        said = f"keep_best_fast of 40,960 entries, the odd ones removed before, {left} left"
+        expect_equal(np.concatenate(kept), lives & (values >= least), said)
+
+
+@requirement("SEL-04", "example")
+def test_one_too_many_above_the_sample_example() -> None:
+    """A sample of 0 to 1023 guesses that 4035 lie above 987. 4036 do: 4000 that it has not seen, and 988 to 1023."""
+    values = np.full(40_960, -1.0)
+    values[::40] = np.arange(1024.0)
+    values[np.flatnonzero(values < 0)[:4000]] = 5000.0
+    with patch.object(selection, "SAMPLE", 1024):
+        (kept,) = keep_best_fast([values], [np.ones(40_960, bool)], 40_960 - 4035)
+    expect_equal(kept, values >= 989, "keep_best_fast of 40,960 entries, 4035 left")
 
 
 @requirement("SEL-04", "example")
@@ -503,7 +533,7 @@ def test_no_falling_example(backend: Backend) -> None:
 def test_nesting(backend: Backend, data: st.DataObject) -> None:
     """A second selection within the first keeps nothing the first removed; a lower target is refused."""
     needs_within(backend)
-    needs_granularity(backend, "element")
+    needs_singles(backend)
     first = data.draw(draw.element_cases(removed="none", declaration=backend.declaration))
     nests(backend, replace(first, within=kept(backend, first)), data)
 
@@ -513,7 +543,7 @@ def test_nesting(backend: Backend, data: st.DataObject) -> None:
 def test_nesting_of_each_pool(backend: Backend, data: st.DataObject) -> None:
     """Within any masks: refused as soon as the target is below what one pool has lost."""
     needs_within(backend)
-    needs_granularity(backend, "element")
+    needs_singles(backend)
     nests(backend, data.draw(draw.element_cases(removed="some", declaration=backend.declaration)), data)
 
 
@@ -556,7 +586,7 @@ def test_alive_example(backend: Backend) -> None:
 def test_alive(backend: Backend, data: st.DataObject, stale: float) -> None:
     """Whatever stands at removed entries, the masks are the same."""
     needs_within(backend)
-    needs_granularity(backend, "element")
+    needs_singles(backend)
     case = data.draw(draw.element_cases(removed="some", declaration=backend.declaration))
     assert case.within is not None
     other = {name: array.copy() for name, array in case.scores.items()}
@@ -610,7 +640,7 @@ def test_infinity_example(backend: Backend) -> None:
 @requirement("SEL-07", "property", "SELECT")
 @given(st.data())
 def test_nan(backend: Backend, data: st.DataObject) -> None:
-    needs_granularity(backend, "element")
+    needs_singles(backend)
     if backend.declaration.nan == "unspecified":
         needs_default(backend, "nan")
     values = data.draw(st.sampled_from((draw.TIED, draw.EXTREME)))
@@ -646,12 +676,12 @@ def test_local(backend: Backend, data: st.DataObject) -> None:
     """Each tensor alone gives the mask it has in company."""
     needs_repeatable(backend)
     needs_pools(backend, "local")
-    needs_granularity(backend, "element")
+    needs_singles(backend)
     case = data.draw(draw.element_cases(pools=st.just("local"), declaration=backend.declaration))
     together = kept(backend, case)
     for name, array in case.scores.items():
         within = {name: case.within[name]} if case.within and name in case.within else None
-        alone = SelectCase({name: array}, case.sparsity, "local", within=within)
+        alone = SelectCase({name: array}, case.sparsity, "local", case.granularity, within)
         expect_equal(together[name], kept(backend, alone)[name], call("select", case))
 
 
@@ -672,7 +702,7 @@ def test_global(backend: Backend, data: st.DataObject) -> None:
     """The masks are those of one long tensor, cut back."""
     needs_repeatable(backend)
     needs_pools(backend, "global")
-    needs_granularity(backend, "element")
+    needs_singles(backend)
     many = data.draw(draw.element_cases(removed="none", pools=st.just("global"), declaration=backend.declaration))
     one = replace(many, scores={"all": np.concatenate([array.ravel() for array in many.scores.values()])})
     masks = kept(backend, many).values()
@@ -714,6 +744,13 @@ def test_reserve_of_each_example() -> None:
     wrongs: tuple[Any, ...] = ({"c": 1}, {"a": -1}, {"a": 1.0}, {"a": True}, -1, 0.5)
     for wrong in wrongs:
         is_invalid(lambda wrong=wrong: select(groups, 0.6, global_, min_kept=wrong), f"min_kept={wrong}")  # type: ignore[misc]
+
+
+@requirement("SEL-10", "example")
+def test_reserve_of_the_dead_example() -> None:
+    """What is set aside stays, then what is alive: the best score is that of an entry that was removed before."""
+    got = keep_best(scores(9, 1, 2, 3), alive(0, 1, 1, 1), 2, alive(0, 1, 0, 0))
+    expect_equal(got, alive(0, 1, 0, 1), "keep_best of 9 (removed before), 1 (set aside), 2 and 3, without 2 of 4")
 
 
 @requirement("SEL-10", "property")
@@ -815,8 +852,9 @@ def is_invalid(action: Callable[[], object], said: str) -> None:
 @requirement("SEL-12", "property", "SELECT")
 @given(st.data(), draw.SPARSITIES, st.sampled_from(((0,), (0, 3), (2, 0))))
 def test_empty(backend: Backend, data: st.DataObject, sparsity: float, shape: tuple[int, ...]) -> None:
-    needs_granularity(backend, "element")
-    case = SelectCase({"a": np.ones(shape)}, sparsity, data.draw(draw.pools_of(backend.declaration)))
+    needs_singles(backend)
+    pool, single = data.draw(draw.pools_of(backend.declaration)), draw.singles_of(backend.declaration)
+    case = SelectCase({"a": np.ones(shape if isinstance(single, Elements) else 0)}, sparsity, pool, single)
     refuses(lambda: backend.select(case), call("select", case))
 
 
@@ -856,7 +894,7 @@ def own_memory(masks: Any, case: SelectCase) -> None:
 @requirement("SEL-13", "property", "SELECT")
 @given(st.data())
 def test_pure(backend: Backend, data: st.DataObject) -> None:
-    needs_granularity(backend, "element")
+    needs_singles(backend)
     case = data.draw(draw.element_cases(declaration=backend.declaration))
     before = {name: array.copy() for name, array in case.scores.items()}
     lives = {name: mask.copy() for name, mask in (case.within or {}).items()}
@@ -887,7 +925,7 @@ def test_memory_of_distinct_example(backend: Backend) -> None:
 @given(st.data())
 def test_memory(backend: Backend, data: st.DataObject) -> None:
     """Fortran order, strides and float64 change nothing; scores are distinct where any of equal ones may stay."""
-    needs_granularity(backend, "element")
+    needs_singles(backend)
     known = backend.declaration
     case = data.draw((draw.core_cases if known.ties == "unspecified" else draw.element_cases)(declaration=known))
     should = kept(backend, case)
@@ -914,8 +952,7 @@ def test_core_example(backend: Backend) -> None:
 @requirement("SEL-15", "property", "SELECT")
 @given(st.data())
 def test_core(backend: Backend, data: st.DataObject) -> None:
-    if "unit" not in backend.declaration.granularities:
-        needs_granularity(backend, "element")
+    needs_singles(backend)
     case = data.draw(draw.core_cases(backend.declaration))
     check_selection(kept(backend, case), case, DEFAULT)
 
@@ -1243,8 +1280,7 @@ def test_session_rules_example(backend: Backend) -> None:
 def test_session(backend: Backend, data: st.DataObject) -> None:
     """Every call is the selection, by the definition, within what the calls before it left."""
     declaration = backend.declaration
-    if not declaration.granularities & {"element", "unit"}:
-        needs_granularity(backend, "element")
+    needs_singles(backend)
     case = data.draw(draw.beginnings(declaration))
     talk, now, earlier = begin(backend, case), case, []
     for _ in range(2):
@@ -1358,3 +1394,31 @@ def test_multiple(backend: Backend, data: st.DataObject) -> None:
     needs_granularity(backend, "unit")
     case = data.draw(draw.width_cases(backend.declaration))
     check_widths(backend.select(case), case, backend.declaration)
+
+
+# SEL-22 A sparsity for each pool
+
+
+@requirement("SEL-22", "example")
+def test_each_pool_example() -> None:
+    two = {"a": scores(1, 2, 3, 4), "b": scores(5, 6)}
+    got = select(two, {"b": 1.0, "a": 0.25})
+    expect_equal(got.masks, {"a": alive(0, 1, 1, 1), "b": alive(0, 0)}, "select of a at 0.25 and b at 1.0")
+    expect_equal(got.short, {"a": 0, "b": 0}, "how many are short of a at 0.25 and b at 1.0")
+    everything = select(two, {"global": 0.5}, global_).masks
+    expect_equal(everything, {"a": alive(0, 0, 0, 1), "b": alive(1, 1)}, "select of one pool, named, at 0.5")
+    for wrong in ({"a": 0.25}, {"a": 0.25, "b": 1.0, "c": 0.5}, {"a": 0.25, "c": 0.5}, {}, {"global": 0.5}):
+        is_invalid(lambda wrong=wrong: select(two, wrong), f"select({two}, {wrong})")  # type: ignore[misc]
+
+
+@requirement("SEL-22", "property")
+@given(
+    st.dictionaries(st.sampled_from("abc"), st.lists(st.integers(0, 3), min_size=1, max_size=6), min_size=1), st.data()
+)
+def test_each_pool(drawn: dict[str, list[int]], data: st.DataObject) -> None:
+    """Every pool as if it were there alone."""
+    tensors = {name: scores(*values) for name, values in drawn.items()}
+    each = {name: data.draw(st.sampled_from((0.0, 0.25, 0.5, 0.75, 1.0))) for name in reversed(tensors)}
+    got = select(tensors, each).masks
+    should = {name: select({name: array}, each[name]).masks[name] for name, array in tensors.items()}
+    expect_equal(got, should, f"select({show(tensors)}, {each})")

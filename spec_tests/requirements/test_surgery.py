@@ -729,6 +729,14 @@ def test_alike_example() -> None:
     expect_equal(without(MLP, THREE, momentum, {"fc1": [1]}), should, "compact(momentum) without unit 1 of fc1")
 
 
+@requirement("SUR-12", "example")
+def test_frozen_example() -> None:
+    """Only out is trained: fc1, which loses the row, has neither a gradient nor a slot before, nor afterwards."""
+    grads = {"out.weight": np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])}
+    should = {"out.weight": np.array([[1.0, 3.0], [4.0, 6.0]])}
+    expect_equal(without(MLP, THREE, grads, {"fc1": [1]}), should, "compact(gradients of out) without unit 1 of fc1")
+
+
 @requirement("SUR-12", "property")
 @given(st.data(), st.one_of(draw.networks(), graphs()))
 def test_alike(data: st.DataObject, drawn: Drawn) -> None:

@@ -110,7 +110,13 @@ def test_nesterov(backend: Backend, case: TrainCase) -> None:
 
 @requirement("TRN-03", "example", "TRAIN")
 def test_adam_example(backend: Backend) -> None:
-    goes(backend, straight([1], [[3], [-3]], ADAM), [0.25], [0.5], bound=LITERAL)
+    """At -3 the corrected mean is -3 (1 - b1) / (1 + b1), and the root stays 3 + 1."""
+    all_go(
+        backend,
+        (straight([1], [[3], [-3]], ADAM), [[0.25], [0.5]], LITERAL),
+        (straight([1], [[3], [-3]], replace(ADAM, beta1=0.25)), [[0.25], [0.7]], LITERAL),
+        (straight([1], [[1.5]], ADAM), [[0.4]], LITERAL),
+    )
 
 
 @requirement("TRN-03", "example")
@@ -636,8 +642,12 @@ def test_refused_runs_example() -> None:
         {"batches": [np.array([], np.int64)]},
         {"batches": [np.array([0.0])]},
         {"batches": [np.array([[0]])]},
+        {"batches": [np.array(0)]},
+        {"batches": [np.array([4])]},
         {"batches": [[0]]},
         {"labels": case.labels[:2]},
+        {"labels": np.concatenate([case.labels, case.labels])},
+        {"labels": np.array(1)},
         {"labels": [1, 1, 1]},
         {"labels": None},
         {"x": case.x.tolist()},
@@ -808,6 +818,9 @@ def test_positive_zero(backend: Backend, case: TrainCase) -> None:
 def test_step_decay_example() -> None:
     rate = training.step_decay(1.0, [2, 4], 0.5)
     expect_equal([rate(step) for step in range(6)], [1, 1, 0.5, 0.5, 0.25, 0.25], "step_decay(1.0, [2, 4], 0.5)")
+    expect_equal(
+        [training.step_decay(1.0, [0], 0.5)(step) for step in range(2)], [0.5] * 2, "step_decay(1.0, [0], 0.5)"
+    )
     expect_equal([training.constant(0.5)(step) for step in range(3)], [0.5] * 3, "constant(0.5)")
 
 

@@ -40,6 +40,7 @@ from refprune.network import (
     parameters,
     values_of,
 )
+from spec_tests.applicability import used
 from spec_tests.strategies.exact import POWERS, peak
 from spec_tests.strategies.networks import Drawn
 
@@ -48,6 +49,7 @@ EXACT_OPS = frozenset(
     {
         "dense", "conv2d", "grouped_conv2d", "shared", "depthwise_conv2d", "batch_norm", "max_pool2d", "avg_pool2d",
         "global_avg_pool2d", "relu", "dropout", "flatten", "add", "concat", "split", "no_bias",
+        "unused",
     }
 )  # fmt: skip
 """What `graphs` draws, in the words of `Declaration.ops`."""
@@ -121,6 +123,8 @@ def graphs(
         _draw_step(draw, sketch, often)
     classes = draw(st.integers(2, 3))
     _draw_end(draw, sketch, classes)
+    if "unused" not in known:
+        _drop_unused(sketch)
     drawn = _filled(sketch, classes, draw(st.integers(0, 2**32 - 1)), dtype, exact=exact)
     assume(not exact or peak(drawn.network, drawn.params, drawn.x) < 2 ** (np.finfo(np.dtype(dtype)).nmant + 1))
     return drawn
@@ -155,6 +159,14 @@ def _flat(sketch: _Sketch, value: str) -> str:
     if len(shape) == 1:
         return value
     return sketch.put(Flatten(sketch.name("flatten"), inputs=(value,)), (prod(shape),))
+
+
+def _drop_unused(sketch: _Sketch) -> None:
+    """Leave out what no logit depends on; the owner of parameters that are used stays, so it has to be used, too."""
+    sketch.nodes = used(sketch.nodes)
+    assume({owner(node) for node in sketch.nodes} <= {node.name for node in sketch.nodes})
+    names = {name for node in sketch.nodes for name in parameters(node)}
+    sketch.arrays = {name: shape for name, shape in sketch.arrays.items() if name in names}
 
 
 # Layers

@@ -31,6 +31,20 @@ def differences(declaration: Mapping[str, Any]) -> list[Difference]:
     ]
 
 
+def own_rules(declaration: Mapping[str, Any]) -> str:
+    """Say what a reader of a rule has to put in place of the reference's choice; nothing where all of it is that.
+
+    Sets say what is known, and are no rules.
+    """
+    found = [one for one in differences(declaration) if not isinstance(declaration[one.field], list)]
+    said = ", ".join(f"{one.field} {one.value} (not {one.default})" for one in found)
+    return (
+        f"Rules are told with the reference's choices. What was declared instead is what counts: {said}."
+        if said
+        else ""
+    )
+
+
 def written(value: Any) -> str:
     """Return a value as a reader has it."""
     if isinstance(value, str | None):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from spec_tests.kit.outcomes import WORST_FIRST
 from spec_tests.kit.record import Line
 from spec_tests.kit.reports import reading
-from spec_tests.kit.reports.declaring import differences
+from spec_tests.kit.reports.declaring import differences, own_rules
 from spec_tests.kit.reports.prose import rule_and_rest
 from spec_tests.kit.reports.reading import Report
 from spec_tests.kit.reports.worth import worth
@@ -58,7 +58,9 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
 def _differing(report: Report) -> Iterator[str]:
     found = reading.differing(report)
     if found:
-        yield from ["## In what it differs", "", "Before any of the calls:", "", *fenced(reading.preamble(report)), ""]
+        rules = own_rules(report[0]["declaration"])
+        yield from ["## In what it differs", "", *([plain(rules), ""] if rules else [])]
+        yield from ["Before any of the calls:", "", *fenced(reading.preamble(report)), ""]
     for requirement in found:
         yield from _requirement(report, requirement)
 

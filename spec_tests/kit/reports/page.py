@@ -14,7 +14,7 @@ from refprune.lab.report.markup import Markup, joined, tag
 from spec_tests.kit.outcomes import WORST_FIRST
 from spec_tests.kit.record import Line
 from spec_tests.kit.reports import reading
-from spec_tests.kit.reports.declaring import differences
+from spec_tests.kit.reports.declaring import differences, own_rules
 from spec_tests.kit.reports.prose import inline, prose, rule_and_rest
 from spec_tests.kit.reports.reading import Report
 from spec_tests.kit.reports.worth import worth
@@ -93,9 +93,11 @@ def _differing(report: Report) -> Markup:
         return Markup("")
     before = tag("details", tag("summary", "Before any of the calls, paste this once"), _pre(reading.preamble(report)))
     lead = "Of each requirement the rule, what was got, and how to see it. Of drawn cases the smallest that differs."
+    rules = own_rules(report[0]["declaration"])
+    own = tag("p", rules, class_="quiet") if rules else ""
     cards = (_card(report, requirement) for requirement in found)
     index = tag("ul", *map(_entry, found), class_="index") if len(found) > 1 else ""
-    parts = (tag("h2", "In what it differs"), index, tag("p", lead, class_="quiet"), before)
+    parts = (tag("h2", "In what it differs"), index, tag("p", lead, class_="quiet"), own, before)
     return tag("section", *parts, *cards, id="differs")
 
 

@@ -104,14 +104,15 @@ def _sentences(report: Report) -> list[str]:
     ignored = sum(number_of(report, verdict, "SHOULD") for verdict in BAD)
     known, stale = number_of(report, "known_failure"), number_of(report, "stale_known_failure")
     unmet = len(report[-1]["corners_unmet"])
-    asked = f"differs on {broken} of the {applies}" if broken else f"meets {_some(passed, applies)}"
+    asked = f"differs on {broken} of the {applies} MUST" if broken else f"meets {_some(passed, applies)} MUST"
     more = (
         (ignored, f"It does not follow {ignored} SHOULD."),
         (known, f"{_many(known, 'requirement fails', 'requirements fail')} as its list of known failures says."),
         (stale, f"{_many(stale, 'known failure is', 'known failures are')} stale."),
         (unmet, f"{_many(unmet, 'corner was', 'corners were')} never drawn: the run says too little."),
     )
-    return [f"It {asked} MUST asked of it.", *_core(report), *(sentence for number, sentence in more if number)]
+    first = f"It {asked} asked of it." if applies else "No MUST was asked of it."
+    return [first, *_core(report), *(sentence for number, sentence in more if number)]
 
 
 def _core(report: Report) -> list[str]:
@@ -166,9 +167,15 @@ def checks_of(report: Report, requirement: Line) -> list[Line]:
 
 
 def shown(report: Report, requirement: Line) -> list[Line]:
-    """Return the checks of a requirement on which the backend differs, the worst first, then the shortest."""
+    """Return the checks of a requirement on which the backend differs: the worst, then those with a call, the shortest.
+
+    Some checks say in words what they ask, for the call is too long: they show least.
+    """
     found = [check for check in checks_of(report, requirement) if check["verdict"] in DIFFERS]
-    return sorted(found, key=lambda check: (WORST_FIRST.index(check["verdict"]), len(check["said"])))
+    return sorted(
+        found,
+        key=lambda check: (WORST_FIRST.index(check["verdict"]), "backend." not in check["said"], len(check["said"])),
+    )
 
 
 def said(check: Line) -> Said:
@@ -248,7 +255,8 @@ def tested(report: Report) -> dict[str, str]:
         or "nothing",
         "sha256 of the adapter": footer["adapter_sha256"] or "no file",
         "specification": versions["specification"],
-        "suite": f"refprune {versions['suite']}, profile {header['profile']}, {footer['seconds']:.0f} s",
+        "suite": f"refprune {versions['suite'] or 'from a checkout'}",
+        "run": f"profile {header['profile']}, {footer['seconds']:.0f} s",
         "drawn by": f"Hypothesis {versions['hypothesis']}",
         "machine": f"Python {header['python']}, NumPy {versions['numpy']}, {header['platform']}",
     }

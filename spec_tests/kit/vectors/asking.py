@@ -9,16 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis.errors import UnsatisfiedAssumption
 
-from spec_tests.adapter import Backend, Declaration, Unsupported
+from spec_tests.adapter import Backend, Declaration
 from spec_tests.applicability import declared
-from spec_tests.faults import Fault
 from spec_tests.kit.vectors.comparing import PARTIAL, difference
 from spec_tests.kit.vectors.forms import NETWORK, Json, plain, read_arguments, write_entries
 from spec_tests.kit.vectors.vector import REFUSED, Vector
 from spec_tests.oracle.selection import check_masks_form, read_masks
-from spec_tests.verdicts import call, refuses
+from spec_tests.verdicts import NO_REFUSAL, call, refuses
 
 Arguments = Mapping[str, Any]
 
@@ -73,7 +71,7 @@ def _naming(named: str) -> Iterator[None]:
     except AssertionError as error:
         sentence, line, rest = str(error).partition("\n")
         raise AssertionError(f"{sentence}, in {named}{line}{rest}") from error
-    except (Unsupported, UnsatisfiedAssumption, Fault):
+    except NO_REFUSAL:
         raise
     except Exception as error:
         raise Unanswered(f"{type(error).__name__}: {error}, in {named}") from error
@@ -99,7 +97,7 @@ def _session(backend: Backend, arguments: Arguments) -> list[Any]:
     for scores, sparsity in arguments["calls"]:
         try:
             found.append(session.select(scores, sparsity))
-        except (Unsupported, UnsatisfiedAssumption, Fault):
+        except NO_REFUSAL:
             raise
         except Exception:  # noqa: BLE001  any exception is a refusal
             found.append(REFUSED)

@@ -15,7 +15,7 @@ from typing import Any, get_args, get_type_hints
 import numpy as np
 
 from spec_tests.adapter import Blocks, Declaration, NofM, ScheduleCase, SelectCase, Units
-from spec_tests.applicability import CLAIMS, KINDS, WORDS, asked, operations
+from spec_tests.applicability import CLAIMS, KINDS, WORDS, needed, operations
 from spec_tests.declared import RULES
 from spec_tests.kit.vectors.answers import Arguments, Refused, select
 from spec_tests.oracle import schedules
@@ -37,7 +37,7 @@ def assumptions(operation: str, arguments: Arguments) -> dict[str, Any]:
 def _inside(operation: str, arguments: Arguments) -> Iterator[tuple[str, Any]]:
     """Yield what a call needs to be inside a declaration."""
     sets: dict[str, set[Any]] = {}
-    for field, value in asked(operation, tuple(arguments.values())):
+    for field, value in needed(operation, tuple(arguments.values())):
         if field in CLAIMS:
             yield field, True
         elif field == "ops":

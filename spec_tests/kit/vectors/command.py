@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from refprune.data import shared_file
-from spec_tests.kit.vectors.vector import EDITION, ROOT, folder
+from spec_tests.kit.vectors.vector import EDITION, ROOT, folder, needs_checkout
 
 
 def add_vectors(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +29,8 @@ def vectors(options: argparse.Namespace) -> int:
 def _fill(where: Path | None) -> int:
     from spec_tests.kit.vectors.fill import fill
 
+    if where is None:
+        needs_checkout("vectors fill")
     target = where or shared_file(*ROOT) / EDITION
     print(f"{fill(target)} vectors in {target}")
     return 0

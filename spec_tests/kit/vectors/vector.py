@@ -22,6 +22,12 @@ Compare = str | Mapping[str, float]
 """equal: -0.0 is 0.0; bits: it is not; {"within": b}: at most b away."""
 
 
+def needs_checkout(what: str) -> None:
+    """Refuse to write into an installed package: it is lost with the next installation."""
+    if shared_file(*ROOT).parents[1].name == "_shared":
+        raise ValueError(f"{what}: got an installed refprune, expected a checkout of it")
+
+
 @dataclass(frozen=True)
 class Draft:
     """What a person chooses of a vector: what is asked, and why. The answer comes from the oracle."""
