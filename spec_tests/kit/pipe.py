@@ -30,6 +30,8 @@ GRACE = 2.0
 """Seconds in which a process that has closed a pipe, or is told to stop, has to end."""
 TAIL = 2000
 """Bytes of standard error that a message shows: the last ones."""
+AWAKE = 0.0005
+"""Seconds before it sleeps until an answer comes."""
 CHUNK = 2**16
 """Bytes read at once: what a pipe holds."""
 
@@ -189,7 +191,7 @@ class Process:
         self._send()
         heard: list[bytes] = []
         while not heard or b"\n" not in heard[-1]:
-            ready = dict(self._poll.poll(max(0.0, self._deadline - monotonic()) * 1000))
+            ready = self._wait()
             if not ready:
                 if self.popen.poll() is not None:  # something it started holds its output open
                     self._ended(b"".join(heard))
@@ -205,6 +207,15 @@ class Process:
             elif self.input in ready:
                 self._send()
         return b"".join(heard)
+
+    def _wait(self) -> dict[int, int]:
+        """Look again and again for a moment, then sleep: to be woken up takes longer than most answers."""
+        until = monotonic() + AWAKE
+        while monotonic() < until:
+            if ready := self._poll.poll(0):
+                return dict(ready)
+            os.sched_yield()
+        return dict(self._poll.poll(max(0.0, self._deadline - monotonic()) * 1000))
 
     def _send(self) -> None:
         """Write as much as the pipe takes, and be told when it takes more, or is closed."""

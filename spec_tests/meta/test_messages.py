@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from refprune import ops
 from spec_tests import adapter
 from spec_tests.adapter import Declaration, Elements, SelectCase
 from spec_tests.backends.reference import Reference
 from spec_tests.kit.checks import all_checks
 from spec_tests.mutants.catalogue import mutants
-from spec_tests.verdicts import Violation, call, show
+from spec_tests.verdicts import Violation, call, refuses, show
 
 NUMPY = ("array", "asfortranarray", "nan", "inf", "float16", "float32", "float64")
 NAMES: dict[str, Any] = {name: getattr(np, name) for name in NUMPY}
@@ -88,3 +89,12 @@ class _Recorder:
 def test_show_leaves_a_sentence_alone() -> None:
     assert show("an error") == "an error"
     assert show((1,)) == "(1,)"
+
+
+def test_what_the_reference_refuses_it_refuses_in_words() -> None:
+    """Its own errors are InvalidInput; an adapter that calls it, and lets its errors through, answers for itself."""
+    foreign: dict[str, Any] = {"__name__": "adapter", "relu": ops.relu}
+    exec("def refuse(): return relu('text')", foreign)  # noqa: S102  our own text
+    assert isinstance(refuses(foreign["refuse"], "refuse()"), TypeError)
+    with pytest.raises(AssertionError, match="but should be InvalidInput"):
+        refuses(lambda: ops.relu("text"), "relu('text')")  # type: ignore[arg-type]  # that is what is refused

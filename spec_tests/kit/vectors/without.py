@@ -33,6 +33,7 @@ WITHOUT = {
     "SEL-13": PURITY,
     "SEL-17": "a scope of the caller's own: " + NOWHERE,
     "SEL-20": "caps become reserves before a case is asked: " + NOWHERE,
+    "SEL-22": "a case says one sparsity for all pools: " + NOWHERE,
     "STO-04": "it is about the bytes of a backend's own files",
     "STO-06": "it is about the bytes of a backend's own files",
     "STO-07": PURITY,
