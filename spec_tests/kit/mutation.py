@@ -223,9 +223,10 @@ def _change(diff: str) -> str:
 
 
 def _numbers(module: str) -> tuple[int, int, int]:
-    """Return how many mutants there were, and how many each stage caught."""
-    first, second = (sum(outcome != "SURVIVED" for _, outcome in _outcomes(module, stage)) for stage in STAGES)
-    return len(_outcomes(module, EXAMPLES)), first, second
+    """Return how many mutants there were, how many the examples caught, and how many of the others the rest."""
+    outcomes = [outcome for _, outcome in _outcomes(module, EXAMPLES)]
+    survived = outcomes.count("SURVIVED")
+    return len(outcomes), len(outcomes) - survived, survived - len(_alive(module))
 
 
 def page() -> str:

@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import json
+import re
 import sqlite3
 import sys
 from contextlib import closing
@@ -50,16 +51,18 @@ def made_up(folder: Path, stage: str, *outcomes: tuple[str, str, str]) -> None:
 
 
 def test_the_page_counts_who_survives_every_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four mutants: one dies at each stage, two survive, one of them explained: 2 of 3 are caught."""
+    """Four mutants: one dies at each stage, two survive, one of them explained: 2 of 3 are caught.
+
+    The first met the whole suite before there was an example that catches it: it counts once.
+    """
     monkeypatch.setattr(mutation, "BUILD", tmp_path)
     monkeypatch.setattr(mutation, "EXPLAINED", tmp_path / "survivors.json")
     monkeypatch.setattr(mutation, "MODULES", ("arrays", "ops"))
     mutation.EXPLAINED.write_text(json.dumps({"arrays Swap - same + pass": "equivalent: the same"}), encoding="utf-8")
     every = {"a": "one", "b": "two", "c": "same", "d": "open"}
-    for stage, killed in ((mutation.EXAMPLES, {"a": "KILLED"}), (mutation.WHOLE, {"b": "KILLED"})):
-        rows = [(job, line, killed.get(job, "SURVIVED")) for job, line in every.items()]
+    for stage, killed in ((mutation.EXAMPLES, "a"), (mutation.WHOLE, "ab")):
+        rows = [(job, line, "KILLED" if job in killed else "SURVIVED") for job, line in every.items()]
         made_up(tmp_path, stage, *rows)
-        every = {job: line for job, line in every.items() if job not in killed}
     page = mutation.page()
     assert "4 mutants" in page
     assert "2 survive; of these 1" in page
@@ -75,6 +78,13 @@ def test_the_published_page() -> None:
     page = mutation.PAGE.read_text(encoding="utf-8")
     assert "Modules not run yet: none." in page
     assert "NOT EXPLAINED" not in page
+    rows = [
+        [int(cell) for cell in row.split(" | ")[1:]] for row in re.findall(r"^\| ([a-z_.]+ [| 0-9]+) \|$", page, re.M)
+    ]
+    assert [sum(row[1:]) for row in rows] == [row[0] for row in rows]
+    made, left = (int(number) for number in re.findall(r"^(\d+) mutants .* (\d+) survive", page, re.M)[0])
+    assert (made, left) == (sum(row[0] for row in rows), sum(row[3] for row in rows))
+    assert len(re.findall(r"^\| [a-z_.]+:\d+ \|", page, re.M)) == left
     assert float(page.split("not equivalent: ")[1].split(" %")[0]) >= 95
 
 
