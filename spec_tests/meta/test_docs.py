@@ -51,12 +51,12 @@ def read(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def run_examples(text: str, names: dict[str, Any], where: str, first_line: int = 0) -> None:
-    """Run the `>>>` examples of a text one after the other, with shared names, and fail with what they print."""
+def disagreements(text: str, names: dict[str, Any], where: str, first_line: int = 0) -> str:
+    """Run the `>>>` examples of a text one after the other, with shared names; return what they print otherwise."""
     said: list[str] = []
     example = doctest.DocTestParser().get_doctest(text, names, where, where, first_line)
     doctest.DocTestRunner(verbose=False).run(example, out=said.append)
-    assert not said, "".join(said)
+    return "".join(said)
 
 
 # Examples
@@ -66,7 +66,12 @@ def run_examples(text: str, names: dict[str, Any], where: str, first_line: int =
 def test_examples_of_a_document(path: Path) -> None:
     """A fence would be read as what Python prints, so that it counts as an empty line."""
     text = re.sub(r"^```.*$", "", read(path), flags=re.MULTILINE)
-    run_examples(text, {"__name__": "__main__"}, name_of(path))
+    assert disagreements(text, {"__name__": "__main__"}, name_of(path)) == ""
+
+
+def test_an_example_that_prints_something_else_is_seen() -> None:
+    assert disagreements(">>> 1 + 1\n2\n", {}, "right") == ""
+    assert "Expected:\n    3" in disagreements(">>> 1 + 1\n3\n", {}, "wrong")
 
 
 def test_tour_and_implementers_have_examples() -> None:
@@ -99,7 +104,8 @@ def test_examples_of_a_module(folder: Path, path: Path) -> None:
     parts = path.relative_to(folder.parent).with_suffix("").parts
     module = importlib.import_module(".".join(parts).removesuffix(".__init__"))
     for string in docstrings(path):
-        run_examples(cleandoc(str(string.value)), dict(vars(module)), module.__name__, string.lineno)
+        text = cleandoc(str(string.value))
+        assert disagreements(text, dict(vars(module)), module.__name__, string.lineno) == ""
 
 
 # Links and ids
