@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from refprune.arrays import Array
 from refprune.errors import InvalidInput
-from refprune.granularity import REDUCERS, Group, Slice, block, element, n_of_m, unit
+from refprune.granularity import REDUCERS, Granularity, Group, Slice, block, element, n_of_m, unit
 from spec_tests.adapter import Backend, Blocks, Declaration, NofM, ScoreCase, SelectCase, Units
 from spec_tests.applicability import KINDS, inside, needs_granularity, needs_within
 from spec_tests.declared import keeps_by, keeps_each
@@ -565,18 +565,17 @@ def test_part_example(backend: Backend) -> None:
 def test_grids_example() -> None:
     """Tiles of 1 x 1 and 2 x 2; grids of 2 x 3 and 3 x 1: scores of tiles, and masks of them read back."""
     numbers = np.arange(12.0).reshape(2, 6)
-    tall = np.repeat(np.array([[True], [False], [True]]), 4).reshape(6, 2)
-    tiles = (
-        (block(1, 2), numbers, [[1, 5, 9], [13, 17, 21]], np.repeat([[1, 0, 1], [0, 1, 1]], 2, axis=1)),
-        (block(1, 1), numbers[:, :2], [[0, 1], [6, 7]], np.array([[1, 0], [0, 1]])),
-        (block(2, 2), numbers.reshape(6, 2), [[6], [22], [38]], tall),
+    wide, tall = [[1, 1, 0, 0, 1, 1], [0, 0, 1, 1, 1, 1]], [[1, 1], [1, 1], [0, 0], [0, 0], [1, 1], [1, 1]]
+    tiles: tuple[tuple[Granularity, Array, list[list[int]], list[list[int]], list[list[int]]], ...] = (
+        (block(1, 2), numbers, [[1, 5, 9], [13, 17, 21]], wide, [[1, 0, 1], [0, 1, 1]]),
+        (block(1, 1), numbers[:, :2], [[0, 1], [6, 7]], [[1, 0], [0, 1]], [[1, 0], [0, 1]]),
+        (block(2, 2), numbers.reshape(6, 2), [[6], [22], [38]], tall, [[1], [0], [1]]),
     )
-    for granularity, array, scores, whole in tiles:
+    for granularity, array, scores, whole, left in tiles:
         expect_equal(granularity.reduce({"a": array}), {"a": np.array(scores, np.float64)}, f"reduce of {array}")
-        mask = {"a": whole.astype(bool)}
-        grid = granularity.collapse(mask, {"a": array})
-        expect_equal(grid["a"].shape, np.shape(scores), f"the shape of collapse({mask})")
-        expect_equal(granularity.expand(grid, {"a": array}), mask, f"expand(collapse({mask}))")
+        mask, grid = {"a": np.array(whole, bool)}, {"a": np.array(left, bool)}
+        expect_equal(granularity.collapse(mask, {"a": array}), grid, f"collapse({mask})")
+        expect_equal(granularity.expand(grid, {"a": array}), mask, f"expand({grid})")
     expect_equal(block(1, 2).reduce({"a": np.ones((0, 4))})["a"].shape, (0, 2), "the tiles of an array of shape (0, 4)")
 
 
